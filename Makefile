@@ -1,0 +1,98 @@
+# Cairn's build. `make help` lists what can be asked for.
+#
+# One static library a floor (build/lib/lib<floor>.a), made of every .c below the floor's folder; a floor
+# that generates code says how in <floor>/rules.mk. Programs and tests link the floors they may see.
+# VARIANT=asan|tsan|fuzz builds the same tree with that instrumentation under build/<variant>/.
+
+VARIANT ?=
+B := build$(if $(VARIANT),/$(VARIANT))
+CC ?= cc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+OPT ?= -O2
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+        -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -g $(OPT) $(WARN) $(HARDEN) -ffp-contract=off -fno-strict-aliasing \
+              -fno-omit-frame-pointer -I. -I$(B)/gen -MMD -MP $(CFLAGS)
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+ALLOCATOR := -ljemalloc
+ifeq ($(VARIANT),asan)
+OPT := -O1
+HARDEN := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_ALL += -fsanitize=address,undefined
+ALLOCATOR :=
+endif
+ifeq ($(VARIANT),tsan)
+OPT := -O1
+HARDEN := -fPIE -fsanitize=thread
+LDFLAGS_ALL += -fsanitize=thread
+ALLOCATOR :=
+endif
+LIBS_SYS := -luv -lssl -lcrypto -lprotobuf-c -llz4 -lzstd -lgmp -lm -lpthread -ldl $(ALLOCATOR)
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+FLOORS := base types parser raft storage planner executor server
+# What a floor's library needs below it, in link order.
+NEEDS_base :=
+NEEDS_types := base
+NEEDS_parser := base
+NEEDS_raft := base
+NEEDS_storage := raft base
+NEEDS_planner := parser types storage raft base
+NEEDS_executor := planner parser types storage raft base
+NEEDS_server := executor planner parser types storage raft base
+
+# Main programs live in server/main.c and client/*_main.c; they are linked, not archived.
+MAINS := server/main.c
+
+-include $(wildcard $(addsuffix /rules.mk,$(FLOORS) client tests deploy))
+
+define FLOOR_RULES
+SRC_$(1) := $$(filter-out $$(MAINS),$$(shell find $(1) -name '*.c' 2>/dev/null | LC_ALL=C sort))
+OBJ_$(1) := $$(SRC_$(1):%.c=$$(B)/obj/%.o) $$(GEN_OBJ_$(1))
+$$(B)/lib/lib$(1).a: $$(OBJ_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcs $$@ $$(OBJ_$(1))
+$$(OBJ_$(1)): | $$(foreach n,$(1) $$(NEEDS_$(1)),$$(GEN_HDR_$$(n)))
+endef
+$(foreach f,$(FLOORS),$(eval $(call FLOOR_RULES,$(f))))
+
+libs_of = $(foreach n,$(1) $(NEEDS_$(1)),$(B)/lib/lib$(n).a)
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(if $(V),,@)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+$(B)/obj/gen/%.o: $(B)/gen/%.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(if $(V),,@)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+# Unit tests: tests/unit/<floor>/test_x.c sees exactly the floors <floor> sees, plus tests/support/.
+UNIT_SRC := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | LC_ALL=C sort)
+UNIT_BIN := $(UNIT_SRC:%.c=$(B)/%)
+define UNIT_RULES
+$$(B)/tests/unit/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call libs_of,$(1))
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	@$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$< -Wl,--start-group $$(call libs_of,$(1)) -Wl,--end-group \
+		-lcmocka $$(LIBS_SYS)
+$$(patsubst %.c,$$(B)/obj/%.o,$$(filter tests/unit/$(1)/%,$$(UNIT_SRC))): | \
+	$$(foreach n,$(1) $$(NEEDS_$(1)),$$(GEN_HDR_$$(n)))
+endef
+$(foreach f,$(FLOORS),$(eval $(call UNIT_RULES,$(f))))
+
+.PHONY: all unit clean help
+all: $(foreach f,$(FLOORS),$(if $(wildcard $(f)/*),$(B)/lib/lib$(f).a))
+unit: $(UNIT_BIN)
+unit-%: ; @$(MAKE) --no-print-directory $(filter $(B)/tests/unit/$*/%,$(UNIT_BIN))
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
