@@ -21,8 +21,8 @@ bool view_equal(const struct bytes_view *a, const struct bytes_view *b)
     if (memcmp(a, b, 8) != 0)
         return false;
     if (a->len <= VIEW_INLINE)
-        return memcmp(a->u.inl, b->u.inl, VIEW_INLINE) == 0;
-    return memcmp(a->u.far.ptr, b->u.far.ptr, a->len) == 0;
+        return memcmp(a->inl, b->inl, VIEW_INLINE) == 0;
+    return memcmp(a->ptr, b->ptr, a->len) == 0;
 }
 
 int view_compare(const struct bytes_view *a, const struct bytes_view *b)

@@ -54,14 +54,17 @@ enum phys_kind {
 enum vec_form { VEC_FLAT, VEC_CONST, VEC_DICT, VEC_ENCODED };
 
 struct bytes_view {
-    uint32_t len;
     union {
-        uint8_t inl[VIEW_INLINE];
         struct {
+            uint32_t len;
+            uint8_t inl[VIEW_INLINE];
+        };
+        struct {
+            uint32_t far_len; /* the same length */
             uint8_t prefix[4];
-            const uint8_t *ptr; /* at byte 8 */
-        } far;
-    } u;
+            const uint8_t *ptr;
+        };
+    };
 };
 _Static_assert(sizeof(struct bytes_view) == 16, "a view is 16 bytes");
 
@@ -120,7 +123,7 @@ struct batch {
 
 static inline const uint8_t *view_data(const struct bytes_view *v)
 {
-    return v->len <= VIEW_INLINE ? v->u.inl : v->u.far.ptr;
+    return v->len <= VIEW_INLINE ? v->inl : v->ptr;
 }
 
 /* Borrows `data` when it is longer than VIEW_INLINE. */
@@ -129,10 +132,10 @@ static inline struct bytes_view view_of(const void *data, uint32_t len)
     struct bytes_view v = {.len = len};
     if (len <= VIEW_INLINE) {
         if (len)
-            memcpy(v.u.inl, data, len);
+            memcpy(v.inl, data, len);
     } else {
-        memcpy(v.u.far.prefix, data, 4);
-        v.u.far.ptr = (const uint8_t *)data;
+        memcpy(v.prefix, data, 4);
+        v.ptr = (const uint8_t *)data;
     }
     return v;
 }
