@@ -39,7 +39,9 @@
 #include "base/task.h"
 
 struct env;
+struct fault_set;
 struct file;
+struct log;
 struct sock;
 struct listener;
 struct lane;
@@ -161,6 +163,8 @@ struct env_ops {
 /* Implementations put it first in their own struct, and so do their file, sock, listener and lane. */
 struct env {
     const struct env_ops *ops;
+    struct log *log;          /* the node's log; never NULL */
+    struct fault_set *faults; /* armed failure points, NULL in production: FAULT(env->faults, name) */
 };
 struct file {
     struct env *env;
