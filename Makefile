@@ -77,11 +77,19 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c
 # Unit tests: tests/unit/<floor>/test_x.c sees exactly the floors <floor> sees, plus tests/support/.
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | LC_ALL=C sort)
 UNIT_BIN := $(UNIT_SRC:%.c=$(B)/%)
+# libsupport.a holds kv_local, a second implementation of storage/kv.h: the planner's and the executor's tests
+# see it before the real one, the others behind it.
+SUPPORT_FIRST_planner := $(B)/lib/libsupport.a
+SUPPORT_FIRST_executor := $(B)/lib/libsupport.a
+SUPPORT_LAST_storage := $(B)/lib/libsupport.a
+SUPPORT_LAST_server := $(B)/lib/libsupport.a
 define UNIT_RULES
-$$(B)/tests/unit/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call libs_of,$(1))
+$$(B)/tests/unit/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call libs_of,$(1)) $$(SUPPORT_FIRST_$(1)) \
+		$$(SUPPORT_LAST_$(1))
 	@mkdir -p $$(@D)
 	@echo "  LINK  $$@"
-	@$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$< -Wl,--start-group $$(call libs_of,$(1)) -Wl,--end-group \
+	@$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$< -Wl,--start-group $$(SUPPORT_FIRST_$(1)) \
+		$$(call libs_of,$(1)) $$(SUPPORT_LAST_$(1)) -Wl,--end-group \
 		-lcmocka $$(LIBS_SYS)
 $$(patsubst %.c,$$(B)/obj/%.o,$$(filter tests/unit/$(1)/%,$$(UNIT_SRC))): | \
 	$$(foreach n,$(1) $$(NEEDS_$(1)),$$(GEN_HDR_$$(n)))
