@@ -119,7 +119,8 @@ bool group_tablet_put(struct group_apply *apply, uint64_t storage, uint16_t shar
 /* A tombstone; moved_to (may be NULL) is the new key of a key-changing UPDATE, kept in the
  * tombstone. */
 bool group_tablet_delete(struct group_apply *apply, uint64_t storage, uint16_t shard,
-                         const void *key, size_t key_len, hlc_time ts, const void *moved_to, size_t moved_to_len);
+                         const void *key, size_t key_len, hlc_time ts, const void *moved_to,
+                         size_t moved_to_len);
 /* Versions superseded at or below `threshold` may be dropped from now on; never goes back. Part of
  * the state. */
 void group_gc_threshold_set(struct group_apply *apply, hlc_time threshold);
