@@ -5,12 +5,14 @@
  * (CLOCK_BOOTTIME, must not go back), randomness from config.seed. Several steps may add to the same
  * effects before the driver acts on them; raft_effects_reset empties it.
  *
- * What the driver does with effects, in this order:
+ * What the driver does with effects (always one group's), in this order:
  *   1. messages    send, now. What must wait for the disk is held back inside until PERSISTED.
- *   2. persist     hand to the log as one write: entries (the first one's index truncates whatever the
- *                  log holds from there on) and the hard state, in submission order per group. When
- *                  durable: RAFT_EV_PERSISTED with persist.seq (a later seq covers all before it).
- *   3. install     put the received state in place, durably, then RAFT_EV_INSTALLED.
+ *   2. persist     hand to the log as one write: the reset (all the log holds is void, it starts after
+ *                  reset_index), the entries (the first one's index truncates whatever the log holds
+ *                  from there on), the hard state; in submission order per group. When durable:
+ *                  RAFT_EV_PERSISTED with persist.seq (a later seq covers all before it).
+ *   3. install     put the received state in place, durably, then RAFT_EV_INSTALLED. The log is reset by
+ *                  the persist that follows; a crash in between is sorted out by raft_create.
  *   4. apply       run the entries on the state machine in order; then RAFT_EV_APPLIED (may be late
  *                  and merged). They are committed and locally durable.
  *   5. the rest    snapshots to send, entries to load, reads, role changes, proposal results.
@@ -76,12 +78,13 @@ struct raft_config {
     uint64_t boot_epoch; /* of the store; rises with every start */
     uint64_t seed;
 
-    uint32_t heartbeat_ms;       /* 0 = 50; liveness_external: none are sent */
+    uint32_t heartbeat_ms;       /* 0 = 50 */
     uint32_t support_ms;         /* 0 = 450 */
     uint32_t election_jitter_ms; /* 0 = 150: spread of the first try after support ended */
     uint32_t clock_drift_ppm;    /* 0 = 1000: the lease is shortened by this share */
     uint32_t transfer_ms;        /* 0 = 450 */
     uint32_t quiesce_ms;         /* idle this long: stop exchanging heartbeats; 0 = never */
+    uint32_t stall_ms;           /* 0 = 1000: a leader whose log write takes longer resigns */
     bool liveness_external;      /* support comes by RAFT_EV_SUPPORT alone (per node pair) */
 
     uint32_t append_bytes_max;      /* one message; 0 = 256 KiB */
@@ -93,7 +96,8 @@ struct raft_config {
 };
 
 /* What the store recovered. entries: those after snapshot.index and up to the last durable one (older
- * or conflicting ones are tolerated and dropped), consecutive; borrowed, references are taken. */
+ * or conflicting ones are tolerated and dropped), consecutive; borrowed, references are taken. A replica
+ * whose log was found corrupt passes what is surely good and hard_state.quarantine. */
 struct raft_start {
     uint64_t now_us;
     uint64_t boot_us; /* when the store started; 0 = a store that never ran before */
@@ -112,7 +116,7 @@ enum raft_event_kind {
     RAFT_EV_PERSISTED,
     RAFT_EV_APPLIED,
     RAFT_EV_INSTALLED,       /* `ok` false: could not; the leader will offer another */
-    RAFT_EV_SNAPSHOT_STATUS, /* the stream to `peer` ended; `ok` says whether all was delivered */
+    RAFT_EV_SNAPSHOT_STATUS, /* the stream to `peer` ended, `ok`: delivered; index: its last entry */
     RAFT_EV_LOADED,          /* answer to a load effect; count 0 = no longer in the log */
     RAFT_EV_COMPACT,         /* entries up to `index` (<= applied) are no longer needed */
     RAFT_EV_READ,            /* linearizable read without relying on a lease */
@@ -132,7 +136,7 @@ struct raft_event {
     uint64_t read_limit; /* HLC + max_clock_offset, sent with heartbeats; 0 = as before */
 
     raft_replica_id peer;
-    raft_index index;  /* APPLIED, COMPACT, INSTALLED */
+    raft_index index;  /* APPLIED, COMPACT, INSTALLED, SNAPSHOT_STATUS */
     uint64_t seq;      /* PERSISTED */
     uint64_t read_id;  /* READ: the driver's name for it, returned in the read state */
     uint32_t node_id;  /* SUPPORT */
@@ -149,7 +153,7 @@ enum raft_propose_result {
     RAFT_PROPOSE_NONE = 0, /* no proposal in these steps */
     RAFT_PROPOSE_ACCEPTED, /* appended; it commits, or is overwritten by another term's entry */
     RAFT_PROPOSE_NOT_LEADER,
-    RAFT_PROPOSE_TRANSFERRING, /* leadership is on its way to effects->leader_node */
+    RAFT_PROPOSE_TRANSFERRING, /* leadership is moving: wait for role_changed */
     RAFT_PROPOSE_OVERLOADED,
     RAFT_PROPOSE_NOT_SUPPORTED,
 };
@@ -176,7 +180,10 @@ struct raft_load_request { /* read [first, last] from the log (fewer is fine), a
 struct raft_effects {
     struct {
         bool needed;
+        bool log_reset;
         bool has_hard_state;
+        raft_index reset_index;
+        raft_term reset_term;
         uint64_t seq; /* names the write in PERSISTED */
         struct raft_hard_state hard_state;
         struct raft_entry **entries;
@@ -229,7 +236,7 @@ struct raft;
 
 /* DATA_CORRUPTED when what was recovered cannot be a log (a gap, falling terms, wrong indexes): the
  * caller quarantines the replica. `first` receives what must be done at once (apply of committed
- * entries, a corrected hard state). */
+ * entries, a corrected hard state, a reset of a log that a snapshot overtook). */
 int raft_create(const struct raft_config *config, const struct raft_start *start,
                 struct raft_effects *first, struct raft **out, struct err *err) MUST_CHECK;
 void raft_destroy(struct raft *r);

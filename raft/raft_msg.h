@@ -59,7 +59,8 @@ enum raft_msg_flag {
     RAFT_FLAG_QUARANTINED = 8, /* APPEND_RESP: needs a refill, acknowledges nothing */
     RAFT_FLAG_BUSY = 16,       /* APPEND_RESP: installing a snapshot */
     RAFT_FLAG_LEADER = 32,     /* REFILL_RESP: from the leader; index says how far to refill */
-    RAFT_FLAG_ALL = 63,
+    RAFT_FLAG_WAKE = 64,       /* APPEND_RESP: the group is needed, say you are there */
+    RAFT_FLAG_ALL = 127,
 };
 
 struct raft_message {
