@@ -32,19 +32,13 @@
 #include "base/task.h"
 
 struct runtime;
+struct metrics;
 struct metric_slots;
 
 /* ---- messages ---- */
 
-struct core_msg;
-typedef void core_msg_fn(struct core *core, struct core_msg *msg);
-
-struct core_msg {
-    struct core_msg *next;
-    core_msg_fn *fn;
-};
-
-/* From any thread, also from worker jobs. Never waits, never fails. `msg` is embedded in the sender's struct. */
+/* struct core_msg and core_msg_fn are in task.h.
+ * From any thread, also from worker jobs. Never waits, never fails. `msg` is embedded in the sender's struct. */
 void core_post(struct core *core, struct core_msg *msg, core_msg_fn *fn);
 
 /* fn(arg) in a fiber of class `cls` on `target`, and waits for its end (not cancelable: arg is usually the
@@ -105,6 +99,7 @@ struct core {
 
     struct list run_queue[TASK_CLASS_COUNT];
     uint64_t class_vtime[TASK_CLASS_COUNT];
+    uint64_t vtime; /* of the class that ran last */
     uint32_t ready_count;
     struct heap timers;  /* parked tasks with a bound and core_timers */
     struct list all_tasks;
@@ -113,11 +108,12 @@ struct core {
     struct core_defer *defer_head, **defer_tail;
     uint64_t next_task_id;
     void *scheduler_sp;
-    char *scheduler_stack_lo;
-    void *scheduler_san[2];
+    const void *scheduler_san_lo; /* the sanitizers' view of the scheduler's stack */
+    size_t scheduler_san_bytes;
+    void *scheduler_fiber;
     struct prng *shuffle; /* simulator only: disturbs the order of ready tasks */
     mono_ns last_message;
-    bool stopping;
+    mono_ns turn_start;
     struct core_stats stats;
     struct metric_slots *metrics; /* this core's slots, metric.h */
     void *local[8];               /* one per floor: see core_local */
@@ -125,6 +121,8 @@ struct core {
     /* The part other threads touch, on lines of its own. */
     _Alignas(64) _Atomic(struct core_msg *) inbox;
     _Atomic bool sleeping;
+    _Atomic bool idle;         /* no fibers: may end when all cores are idle */
+    _Atomic uint64_t activity; /* counts the ends of idleness */
 };
 
 /* Which slot of core->local belongs to whom. */
@@ -141,6 +139,8 @@ mono_ns core_next_deadline(const struct core *core);
 /* Announces that the thread is going to sleep; false if a message came in meanwhile. */
 bool core_prepare_sleep(struct core *core);
 void core_woke(struct core *core);
+/* After runtime_stop: true once no core has fibers or messages; the loop then ends. */
+bool core_should_end(struct core *core);
 
 /* ---- the runtime: the cores of one node ---- */
 
@@ -155,6 +155,8 @@ struct runtime {
     uint32_t core_count;
     struct core **cores;
     struct runtime_config config;
+    struct metrics *metrics;
+    _Atomic bool stopping;
     void *user; /* the node */
 };
 
@@ -165,9 +167,5 @@ MUST_CHECK int runtime_start(struct env *env, const struct runtime_config *confi
 void runtime_stop(struct runtime *runtime);
 /* Blocks the calling thread (not a core's) until all cores have ended, then frees the runtime. */
 void runtime_join(struct runtime *runtime);
-
-/* Used by the envs. */
-struct core *core_create(struct runtime *runtime, struct env *env, uint32_t index);
-void core_destroy(struct core *core);
 
 #endif

@@ -102,6 +102,7 @@ struct env_ops {
     int (*core_start)(struct env *env, struct core *core, struct err *err);
     void (*core_wake)(struct env *env, struct core *core);
     void (*core_join)(struct env *env, struct core *core);
+    void (*thread_sleep)(struct env *env, uint64_t ns);
 
     void (*job_post)(struct env *env, job_fn *fn, void *arg);
     int (*lane_open)(struct env *env, const char *name, struct lane **out, struct err *err);

@@ -54,6 +54,14 @@ typedef uint64_t mono_ns;
 
 typedef void task_fn(struct task *task, void *arg);
 
+/* A message to a core (core.h): embedded in its sender's struct. */
+struct core_msg;
+typedef void core_msg_fn(struct core *core, struct core_msg *msg);
+struct core_msg {
+    struct core_msg *next;
+    core_msg_fn *fn;
+};
+
 enum task_state { TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_ENDED };
 
 /* Fields are read by the inline functions below; only base/ writes them. */
@@ -88,6 +96,7 @@ struct task {
     struct task *joiner;
     void *local; /* free for the owner of the fiber (a session, a statement) */
     uint64_t id; /* unique on its core, for logs */
+    struct core_msg wake_msg; /* task_wake_from_thread */
     void *san[2]; /* the sanitizers' view of the fiber */
 };
 
