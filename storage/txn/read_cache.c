@@ -26,12 +26,21 @@ void read_cache_done(struct read_cache *cache)
 
 static void raise_mark(struct read_cache_mark *mark, hlc_time ts, const struct kv_txn_id *reader)
 {
-    if (ts > mark->ts) {
+    if (kv_txn_id_equal(&mark->reader, reader)) {
+        if (ts > mark->ts)
+            mark->ts = ts;
+    } else if (ts > mark->ts) {
+        mark->other = mark->ts;
         mark->ts = ts;
         mark->reader = *reader;
-    } else if (ts == mark->ts && !kv_txn_id_equal(&mark->reader, reader)) {
-        mark->reader = (struct kv_txn_id){0};
+    } else if (ts > mark->other) {
+        mark->other = ts;
     }
+}
+
+static hlc_time newest_of_mark(const struct read_cache_mark *mark, const struct kv_txn_id *reader)
+{
+    return reader && kv_txn_id_equal(&mark->reader, reader) ? mark->other : mark->ts;
 }
 
 static uint32_t choose_point(uint64_t storage, uint16_t shard, const void *key, uint32_t key_len)
@@ -79,7 +88,7 @@ static void raise_span(struct read_cache *cache, uint64_t storage, uint16_t shar
         cache->n_spans++;
     }
     cache->spans[at] = (struct read_cache_span){
-        .mark = {ts, *reader},
+        .mark = {.ts = ts, .reader = *reader},
         .storage = storage,
         .shard = shard,
         .start_len = span->start_len,
@@ -106,18 +115,17 @@ hlc_time read_cache_newest_other(const struct read_cache *cache, uint64_t storag
                                  const void *key, uint32_t key_len, const struct kv_txn_id *reader)
 {
     hlc_time newest = cache->low_water;
-    const struct read_cache_mark *mark = &cache->points[choose_point(storage, shard, key, key_len)];
-    bool own = reader && kv_txn_id_equal(&mark->reader, reader);
-    if (mark->ts > newest && !own)
-        newest = mark->ts;
+    hlc_time ts = newest_of_mark(&cache->points[choose_point(storage, shard, key, key_len)], reader);
+    if (ts > newest)
+        newest = ts;
     for (uint32_t i = 0; i < cache->n_spans; i++) {
         const struct read_cache_span *s = &cache->spans[i];
-        if (s->storage != storage || s->shard != shard || s->mark.ts <= newest ||
-            (reader && kv_txn_id_equal(&s->mark.reader, reader)) ||
+        ts = newest_of_mark(&s->mark, reader);
+        if (s->storage != storage || s->shard != shard || ts <= newest ||
             key_compare(s->start, s->start_len, key, key_len) > 0 ||
             (s->end && key_compare(s->end, s->end_len, key, key_len) <= 0))
             continue;
-        newest = s->mark.ts;
+        newest = ts;
     }
     return newest;
 }

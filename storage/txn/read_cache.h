@@ -15,11 +15,12 @@
 
 #include "storage/kv.h"
 
-enum { READ_CACHE_POINTS = 1024, READ_CACHE_SPANS = 32 };
+enum { READ_CACHE_POINTS = 256, READ_CACHE_SPANS = 32 };
 
 struct read_cache_mark {
     hlc_time ts;
-    struct kv_txn_id reader; /* number 0: several */
+    hlc_time other;          /* the newest by anybody but `reader` */
+    struct kv_txn_id reader; /* who read at ts */
 };
 
 struct read_cache_span {
