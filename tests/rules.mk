@@ -14,3 +14,34 @@ $(B)/tests/unit/support/%: $(B)/obj/tests/unit/support/%.o $(B)/lib/libsupport.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(B)/lib/libsupport.a $(B)/lib/libstorage.a \
 		$(B)/lib/libraft.a $(B)/lib/libbase.a -Wl,--end-group -lcmocka $(LIBS_SYS)
+
+# The commit protocol's explorer and the benchmark programs: C programs of their own, linked with no floor.
+MODEL_SRC := $(sort $(wildcard tests/model/*.c))
+$(B)/tests/model/txn_explorer: $(MODEL_SRC:%.c=$(B)/obj/%.o)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
+$(B)/tests/bench/tpch_gen: $(B)/obj/tests/bench/tpch_gen.o $(B)/obj/tests/bench/tpch_text.o
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
+# libpq's include path is Debian's; pg_config itself belongs to a package the build does not need.
+$(B)/obj/tests/bench/bench_%.o: CFLAGS_ALL += -I/usr/include/postgresql
+$(B)/tests/bench/bench_%: $(B)/obj/tests/bench/bench_%.o
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -lpq
+
+.PHONY: model bench-tools
+model: $(B)/tests/model/txn_explorer
+	@$< check
+bench-tools: $(B)/tests/bench/tpch_gen $(B)/tests/bench/bench_failover $(B)/tests/bench/bench_idle
+
+# The simulated consensus group: build/tests/sim/raft_sim --seeds 1..1000.
+OBJ_raft_sim := $(patsubst %.c,$(B)/obj/%.o,tests/sim/raft_sim.c tests/sim/raft_sim_disk.c \
+	tests/sim/raft_sim_net.c tests/sim/raft_sim_check.c)
+$(OBJ_raft_sim) $(B)/obj/tests/sim/raft_sim_main.o: | $(GEN_HDR_base) $(GEN_HDR_raft)
+$(B)/tests/sim/raft_sim: $(B)/obj/tests/sim/raft_sim_main.o $(OBJ_raft_sim) $(B)/lib/libraft.a $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
