@@ -150,8 +150,7 @@ bool group_state_next(struct group_state_iter *it, struct group_state_item *item
 /* Number of keys and their bytes. */
 void group_state_size(const struct group *group, size_t *count, size_t *bytes);
 
-/* ---- tablets
- * ------------------------------------------------------------------------------------- */
+/* ---- tablets ---- */
 
 /* NULL: no such tablet here. Valid until a command drops it: readers pin through lsm.h. */
 struct lsm *group_tablet(const struct group *group, uint64_t storage, uint16_t shard);
@@ -164,8 +163,7 @@ void group_tablet_each(struct group *group,
                        void *arg);
 hlc_time group_gc_threshold(const struct group *group);
 
-/* ---- proposing
- * ----------------------------------------------------------------------------------- */
+/* ---- proposing ---- */
 
 enum group_outcome {
     GROUP_APPLIED = 1, /* `answer` holds what apply wrote */
@@ -211,8 +209,7 @@ int group_propose(struct task *task, struct group *group, const void *bytes, siz
                   raft_term expected_term, enum group_propose_result *result,
                   enum group_outcome *outcome, struct buf *answer, struct err *err) MUST_CHECK;
 
-/* ---- leading
- * --------------------------------------------------------------------------------------- */
+/* ---- leading ---- */
 
 uint32_t group_id(const struct group *group);
 struct store *group_store(const struct group *group);

@@ -35,11 +35,21 @@
 struct buf;
 struct core;
 struct env;
+struct log;
 struct rpc;
 struct store_dir;
 struct task;
 
 enum { STORE_REPLICAS_MAX = 16 };
+
+/* RPC methods of storage (1..127; base/rpc.h). */
+enum {
+    STORE_METHOD_RAFT = 1,      /* one-way, consensus class */
+    STORE_METHOD_LIVENESS = 2,  /* one-way, liveness class */
+    STORE_METHOD_SNAPSHOT = 3,  /* stream, bulk class */
+    STORE_METHOD_PLACEMENT = 4, /* placement/: .. 15 */
+    STORE_METHOD_ABOVE = 16,    /* the first of storage/txn */
+};
 
 /* Where a group's replicas are. Fixed at bootstrap for now; replica i has raft id node id. */
 struct store_group_config {
@@ -48,15 +58,24 @@ struct store_group_config {
     uint32_t nodes[STORE_REPLICAS_MAX];
 };
 
+/* Where messages for a store arrive: registered before the node listens, given to store_open when
+ * there is a store; what comes before that is dropped. One a node. */
+struct store_port;
+struct store_port *store_port_create(struct rpc *rpc);
+void store_port_destroy(struct store_port *port); /* after rpc_stop */
+
 struct store_config {
     const struct group_machine_ops *machine;
     void *machine_factory;
-    struct rpc *rpc;                        /* serves this node; the store registers its handlers */
+    struct rpc *rpc;                        /* serves this node; peers are told by rpc_peer_set */
+    struct store_port *port;
+    struct log *log;                        /* may be NULL */
     const struct store_group_config *groups; /* every group of the cluster, here or not; copied */
     size_t n_groups;
     uint64_t max_clock_offset_us;           /* 0 = 250 ms */
     uint64_t memtable_bytes_max;            /* of the node; 0 = 64 MiB */
-    uint64_t log_bytes_checkpoint;          /* log kept per store before checkpoints; 0 = 256 MiB */
+    uint64_t log_bytes_max;                 /* above it groups are checkpointed; 0 = 128 MiB */
+    uint64_t log_segment_bytes;             /* 0 = wal.h's */
     uint64_t block_cache_bytes;             /* 0 = 64 MiB */
     /* The log failed: nothing is acknowledged any more. Called once; the server logs and exits. */
     void (*on_fatal)(void *arg, const struct err *err);
@@ -76,9 +95,13 @@ struct env *store_env(const struct store *store);
 struct hlc *store_hlc(struct store *store); /* the node's; atomic, any core */
 uint64_t store_max_clock_offset_us(const struct store *store);
 bool store_is_stopping(const struct store *store);
+/* True when memtables are so far over budget that writers should wait a moment. Commands of 64 KiB
+ * and more are then answered GROUP_PROPOSE_OVERLOADED. */
+bool store_is_throttling(const struct store *store);
+/* Data groups of the cluster (place.h). */
+uint32_t store_data_group_count(const struct store *store);
 
-/* ---- groups and routes
- * ----------------------------------------------------------------------------- */
+/* ---- groups and routes ---- */
 
 struct store_route {
     uint8_t n_replicas;
@@ -97,8 +120,7 @@ struct core *store_group_core(const struct store *store, uint32_t group_id);
 /* The local replica; NULL when none. Use it on its core only. */
 struct group *store_group(const struct store *store, uint32_t group_id);
 
-/* ---- liveness
- * ---------------------------------------------------------------------------------------- */
+/* ---- liveness ---- */
 
 /* Does this node believe `node` is up (an answer within the support interval)? Itself: true. */
 bool store_node_alive(const struct store *store, uint32_t node);
@@ -108,8 +130,7 @@ uint32_t store_node_epoch(const struct store *store, uint32_t node);
  * catalog leases)? */
 bool store_has_quorum(const struct store *store);
 
-/* ---- status (cairnctl, metrics)
- * ------------------------------------------------------------------------ */
+/* ---- status (cairnctl, metrics) ---- */
 
 struct store_tablet_status {
     uint64_t storage;

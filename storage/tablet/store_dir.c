@@ -26,6 +26,7 @@ void store_identity_encode(const struct store_identity *identity, struct buf *ou
     buf_put_le32(out, identity->boot_epoch);
     buf_put_le32(out, identity->n_data_groups);
     buf_put_le32(out, identity->n_nodes);
+    buf_put_u8(out, identity->complete);
     for (uint32_t i = 0; i < identity->n_nodes; i++) {
         buf_put_varint(out, identity->nodes[i].id);
         put_text(out, identity->nodes[i].rpc);
@@ -59,8 +60,10 @@ static bool decode_body(struct buf_reader *in, struct store_identity *id)
     id->boot_epoch = buf_take_le32(in);
     id->n_data_groups = buf_take_le32(in);
     id->n_nodes = buf_take_le32(in);
+    uint8_t complete = buf_take_u8(in);
+    id->complete = complete == 1;
     if (id->n_nodes < 1 || id->n_nodes > STORE_NODES_MAX || id->node_id < 1 ||
-        id->node_id > id->n_nodes)
+        id->node_id > id->n_nodes || complete > 1)
         return false;
     for (uint32_t i = 0; i < id->n_nodes; i++) {
         id->nodes[i].id = (uint32_t)buf_take_varint(in);

@@ -9,14 +9,15 @@
  *     IDENTITY (little endian)
  *      0  8 bytes "CAIRNSTO"     8  u32 format version (1)     12  u32 crc32c of everything from 16
  *     16  u8[16] cluster id     32  u32 node id               36  u32 boot epoch
- *     40  u32 data groups       44  u32 nodes
- *     48  per node: varint id, sized rpc address, sized sql address, sized http address
+ *     40  u32 data groups       44  u32 nodes               48  u8 complete
+ *     49  per node: varint id, sized rpc address, sized sql address, sized http address
  *
  * The boot epoch counts the starts of this store. It is raised durably before the store says a word
  * to anybody, so that what an earlier boot promised is never taken for a promise of this one.
  *
  * Invariants
- * 1. Cluster id, node id, the number of data groups and nodes, once written, never change.
+ * 1. Cluster id, node id, the number of data groups and nodes, once written, never change;
+ *    `complete` never goes back.
  * 2. IDENTITY is replaced atomically; a damaged one is DATA_CORRUPTED, never taken for a fresh
  *    store. A directory without IDENTITY but with a log is refused too.
  *
@@ -50,6 +51,7 @@ struct store_identity {
     uint32_t boot_epoch;
     uint32_t n_data_groups;
     uint32_t n_nodes;
+    bool complete; /* every node of the cluster was seen to hold it: the groups may start */
     struct store_node nodes[STORE_NODES_MAX]; /* ids 1..n_nodes in order */
 };
 
