@@ -164,6 +164,18 @@ static void fill_config(struct raft_config *config)
     default_u32(&config->cache_bytes_max, 4u << 20);
 }
 
+/* Entries or a snapshot of a later term than the hard state: that record did not survive the same torn
+ * write, or the snapshot was stored by itself. A vote in that term, had it been answered, would be
+ * durable, so there was none. */
+static void adopt_term(struct raft *r, raft_term term)
+{
+    if (term <= r->hs.term)
+        return;
+    r->hs.term = term;
+    r->hs.vote = 0;
+    raft_persist_hard_state(r);
+}
+
 static int load_entries(struct raft *r, const struct raft_start *start, bool *overtaken,
                         struct err *err)
 {
@@ -189,8 +201,7 @@ static int load_entries(struct raft *r, const struct raft_start *start, bool *ov
         }
         if (entry->index != r->log.last + 1 || entry->term < r->log.start_term)
             return err_set(err, ERR_DATA_CORRUPTED, "replica log does not reach its snapshot");
-        if (entry->term > r->hs.term)
-            return err_set(err, ERR_DATA_CORRUPTED, "replica log is ahead of its term");
+        adopt_term(r, entry->term);
         raft_log_append(&r->log, entry);
     }
     *overtaken = before != 0 && before < r->log.start;
@@ -206,11 +217,7 @@ static int recover(struct raft *r, const struct raft_start *start, struct raft_e
 
     r->hs = start->hard_state;
     r->conf = start->snapshot.conf;
-    if (r->hs.term < start->snapshot.term) {
-        r->hs.term = start->snapshot.term;
-        r->hs.vote = 0; /* had one been given in that term it would be durable */
-        raft_persist_hard_state(r);
-    }
+    adopt_term(r, start->snapshot.term);
     raft_log_init(&r->log, start->snapshot.index, start->snapshot.term);
     if ((code = load_entries(r, start, &overtaken, err)) != 0)
         return code;

@@ -140,9 +140,10 @@ struct raft_event {
     uint64_t seq;      /* PERSISTED */
     uint64_t read_id;  /* READ: the driver's name for it, returned in the read state */
     uint32_t node_id;  /* SUPPORT */
-    uint64_t epoch;    /* SUPPORT: boot epoch of node_id */
-    uint64_t until_us; /* SUPPORT: by our clock. given: we support the node; else it supports us */
-    bool given;
+    bool given;        /* SUPPORT: we support the node; otherwise it supports us */
+    uint64_t epoch;    /* SUPPORT given: the node's boot epoch. Else: the node's name for this
+                          uninterrupted period of support; rises with its boots and every lapse */
+    uint64_t until_us; /* SUPPORT: by our clock */
     struct raft_message *message;     /* MESSAGE; entries are shared, the struct stays the caller's */
     struct raft_entry **entries;      /* PROPOSE (index and term are set here), LOADED; borrowed */
     size_t entries_count;             /* LOADED entries start at the load's first index */

@@ -14,6 +14,17 @@ void raft_schedule_election(struct raft *r, uint64_t from_us)
     r->election_at_us = from_us + raft_random(r, jitter_us(r));
 }
 
+/* Each try in a row waits longer, so that slow disks or links find a pace that lets one finish. */
+static void schedule_retry(struct raft *r, uint64_t base_us)
+{
+    uint32_t doublings = r->tries < 4 ? r->tries : 4;
+
+    if (r->tries < UINT8_MAX)
+        r->tries++;
+    r->election_at_us =
+        r->now_us + (base_us << doublings) + raft_random(r, jitter_us(r) << doublings);
+}
+
 void raft_become_follower(struct raft *r, struct raft_effects *out, raft_term term,
                           raft_replica_id leader)
 {
@@ -90,7 +101,7 @@ void raft_campaign_pre(struct raft *r, struct raft_effects *out)
     r->leader = 0;
     clear_votes(r);
     record_vote(r, r->config.replica_id, true);
-    raft_schedule_election(r, r->now_us + jitter_us(r) / 3);
+    schedule_retry(r, jitter_us(r) / 3);
     if (raft_quorum_votes(&r->conf, r->votes) == RAFT_VOTE_WON) {
         raft_campaign(r, out, false);
         return;
@@ -108,7 +119,7 @@ void raft_campaign(struct raft *r, struct raft_effects *out, bool transfer)
     raft_persist_hard_state(r);
     r->own_vote_counted = false;
     clear_votes(r);
-    raft_schedule_election(r, r->now_us + jitter_us(r));
+    schedule_retry(r, jitter_us(r));
     ask_votes(r, out, RAFT_MSG_VOTE, r->hs.term, transfer ? RAFT_FLAG_TRANSFER : 0);
 }
 
@@ -119,6 +130,7 @@ static void become_leader(struct raft *r, struct raft_effects *out)
     r->role = RAFT_LEADER;
     r->leader = r->config.replica_id;
     r->quiescent = false;
+    r->tries = 0;
     r->term_start = r->log.last + 1;
     r->elected_us = r->active_us = r->now_us;
     raft_leader_start(r);

@@ -57,6 +57,7 @@ struct raft_progress {
     uint64_t snapshot_retry_us;
     uint64_t epoch;            /* newest boot heard of */
     uint64_t acked_epoch;      /* boot in which it acknowledged an entry of our term */
+    uint64_t acked_sent_us;    /* newest append of ours that such an answer had heard */
     uint64_t support_until_us; /* internal liveness: sending time + support */
     uint64_t last_heard_us;
     uint64_t acked_round;
@@ -80,7 +81,8 @@ struct raft_pending_read {
 
 struct raft_node_support { /* external liveness */
     uint32_t node_id;
-    uint64_t epoch;
+    uint64_t period;           /* of support received */
+    uint64_t period_known_us;  /* since when we know of it */
     uint64_t given_until_us;
     uint64_t received_until_us;
 };
@@ -101,6 +103,7 @@ struct raft {
     raft_replica_id leader;
     uint64_t leader_epoch;
     uint64_t election_at_us;
+    uint8_t tries; /* campaigns since a leader was heard */
     uint64_t silent_until_us; /* no vote or campaign before: support given in an earlier boot */
     int8_t votes[RAFT_MEMBERS_MAX];
     bool campaign_transfer;

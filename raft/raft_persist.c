@@ -130,7 +130,7 @@ bool raft_is_stalled(const struct raft *r)
     if (r->writes_count == 0)
         return false;
     return r->now_us >
-           r->writes[r->writes_head].submitted_us + ms_to_us(r->config.stall_ms);
+           r->writes[r->writes_head & (r->writes_cap - 1)].submitted_us + ms_to_us(r->config.stall_ms);
 }
 
 static void advance_durable(struct raft *r, uint64_t seq)

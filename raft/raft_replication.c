@@ -205,6 +205,9 @@ void raft_heartbeat_all(struct raft *r, struct raft_effects *out, uint8_t flags)
         if (pr->state == PEER_SNAPSHOT && pr->snapshot_retry_us != 0 &&
             r->now_us >= pr->snapshot_retry_us)
             raft_progress_probe(r, pr);
+        /* The log was compacted past what is on its way; should that be lost no probe could tell. */
+        if (pr->state == PEER_REPLICATE && pr->next <= r->log.start)
+            raft_progress_probe(r, pr);
         pr->probe_sent = false;
         if (pr->state == PEER_PROBE && pr->next <= r->log.last && can_send(r, pr)) {
             raft_replicate(r, out, pr); /* repeats the probe; as good as a heartbeat */

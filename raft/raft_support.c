@@ -45,6 +45,7 @@ void raft_hear_leader(struct raft *r, const struct raft_message *msg)
 {
     r->leader = msg->from;
     r->leader_epoch = msg->from_epoch;
+    r->tries = 0;
     r->supported.replica = msg->from;
     r->supported.node_id = msg->from_node;
     r->supported.term = msg->term;
@@ -63,6 +64,17 @@ void raft_hear_leader(struct raft *r, const struct raft_message *msg)
                                   : r->supported.until_us);
 }
 
+static void end_support(struct raft *r, struct raft_effects *out)
+{
+    r->supported.until_us = 0;
+    if (r->role != RAFT_FOLLOWER)
+        return;
+    if (r->leader == r->supported.replica)
+        r->leader = 0;
+    raft_wake(r, out);
+    raft_schedule_election(r, r->now_us);
+}
+
 /* Looks at every message: the supported leader shows in a later term or boot, or says outright, that it
  * leads no longer. Only that ends support early; a term that rises elsewhere does not. */
 void raft_on_release(struct raft *r, struct raft_effects *out, const struct raft_message *msg)
@@ -72,16 +84,31 @@ void raft_on_release(struct raft *r, struct raft_effects *out, const struct raft
     if (msg->from != r->supported.replica || r->supported.until_us == 0)
         return;
     over = msg->term > r->supported.term || msg->from_epoch > r->supported.epoch ||
-           (msg->kind == RAFT_MSG_RELEASE && msg->term == r->supported.term);
-    if (!over)
+           (msg->term == r->supported.term &&
+            (msg->kind == RAFT_MSG_RELEASE || msg->kind == RAFT_MSG_PREVOTE));
+    if (over)
+        end_support(r, out);
+}
+
+/* A period of support that lapsed may have let its giver vote for another leader, which the node-wide
+ * support of a later period knows nothing of: the giver counts again once it answered an append sent in
+ * the new period. */
+static void receive_support(struct raft *r, struct raft_effects *out,
+                            struct raft_node_support *node, uint64_t period, uint64_t until_us)
+{
+    if (period < node->period)
         return;
-    r->supported.until_us = 0;
-    if (r->leader == msg->from && r->role == RAFT_FOLLOWER)
-        r->leader = 0;
-    if (r->role == RAFT_FOLLOWER) {
-        raft_wake(r, out);
-        raft_schedule_election(r, r->now_us);
+    if (period > node->period) {
+        node->period = period;
+        node->period_known_us = r->now_us;
+        node->received_until_us = 0;
+        if (r->role == RAFT_LEADER)
+            raft_wake(r, out);
     }
+    if (until_us == 0 || until_us > node->received_until_us)
+        node->received_until_us = until_us;
+    if (r->role == RAFT_LEADER)
+        raft_update_lease(r);
 }
 
 void raft_on_support(struct raft *r, struct raft_effects *out, const struct raft_event *event)
@@ -93,12 +120,7 @@ void raft_on_support(struct raft *r, struct raft_effects *out, const struct raft
     if (node == NULL)
         return;
     if (!event->given) {
-        if (event->epoch < node->epoch)
-            return;
-        node->epoch = event->epoch;
-        node->received_until_us = until;
-        if (r->role == RAFT_LEADER)
-            raft_update_lease(r);
+        receive_support(r, out, node, event->epoch, until);
         return;
     }
     if (event->ended || until > node->given_until_us)
@@ -106,9 +128,8 @@ void raft_on_support(struct raft *r, struct raft_effects *out, const struct raft
     ours = r->supported.replica != 0 && r->supported.node_id == event->node_id;
     if (!r->config.liveness_external || !ours || r->role == RAFT_LEADER)
         return;
-    if (event->ended) {
-        raft_wake(r, out);
-        raft_schedule_election(r, r->now_us);
+    if (event->ended || event->epoch > r->supported.epoch) {
+        end_support(r, out);
     } else if (r->role == RAFT_FOLLOWER && r->supported.until_us != 0) {
         raft_schedule_election(r, node->given_until_us);
     }
@@ -129,8 +150,8 @@ static uint64_t support_received(const struct raft *r, int member)
     for (int i = 0; i < r->nodes_count; i++) {
         const struct raft_node_support *node = &r->nodes[i];
 
-        if (node->node_id == r->conf.members[member].node_id && node->epoch == pr->acked_epoch)
-            return node->received_until_us;
+        if (node->node_id == r->conf.members[member].node_id)
+            return pr->acked_sent_us >= node->period_known_us ? node->received_until_us : 0;
     }
     return 0;
 }
@@ -156,10 +177,14 @@ void raft_hear_answer(struct raft *r, struct raft_progress *pr, const struct raf
     support_us -= support_us / 1000000 * r->config.clock_drift_ppm +
                   support_us % 1000000 * r->config.clock_drift_ppm / 1000000;
     pr->last_heard_us = r->now_us;
-    if (msg->match >= r->term_start)
+    if (msg->sent_us < r->elected_us || msg->sent_us > r->now_us)
+        from_us = 0;
+    if (msg->match >= r->term_start) {
         pr->acked_epoch = msg->from_epoch;
-    if (msg->sent_us >= r->elected_us && msg->sent_us <= r->now_us &&
-        from_us + support_us > pr->support_until_us)
+        if (from_us > pr->acked_sent_us)
+            pr->acked_sent_us = msg->sent_us;
+    }
+    if (from_us != 0 && from_us + support_us > pr->support_until_us)
         pr->support_until_us = from_us + support_us;
     if (msg->round > pr->acked_round && msg->round <= r->round)
         pr->acked_round = msg->round;
