@@ -163,6 +163,8 @@ int store_dir_open(struct task *task, const char *path, struct store_dir **out, 
     if (!dir)
         return err_set(err, ERR_OUT_OF_MEMORY, "out of memory");
     snprintf(dir->path, sizeof dir->path, "%s", path);
+    dir->env = task->env;
+    mutex_init(&dir->writing);
     enum fs_result result;
     char lock_path[256];
     int rc = 0;
@@ -200,8 +202,8 @@ void store_dir_close(struct task *task, struct store_dir *dir)
     free(dir);
 }
 
-int store_dir_write(struct task *task, struct store_dir *dir, const struct store_identity *identity,
-                    struct err *err)
+static int write_identity(struct task *task, const struct store_dir *dir,
+                          const struct store_identity *identity, struct err *err)
 {
     char path[256];
     store_dir_path(dir, "IDENTITY", path, sizeof path);
@@ -210,19 +212,35 @@ int store_dir_write(struct task *task, struct store_dir *dir, const struct store
     store_identity_encode(identity, &content);
     int rc = file_replace(task, path, content.data, content.len, err);
     buf_done(&content);
-    if (rc)
-        return rc;
-    if (identity != &dir->identity)
-        dir->identity = *identity;
-    dir->has_identity = true;
-    return 0;
+    return rc;
+}
+
+int store_dir_update(struct task *task, struct store_dir *dir,
+                     void (*change)(struct store_identity *identity, void *arg), void *arg,
+                     struct err *err)
+{
+    struct store_identity *next = malloc(sizeof *next);
+    if (!next)
+        return err_set(err, ERR_OUT_OF_MEMORY, "out of memory");
+    mutex_lock_always(task, &dir->writing);
+    *next = dir->identity;
+    change(next, arg);
+    int rc = write_identity(task, dir, next, err);
+    if (!rc) {
+        dir->identity = *next;
+        dir->has_identity = true;
+    }
+    mutex_unlock(task, &dir->writing);
+    free(next);
+    return rc;
+}
+
+static void raise_epoch(struct store_identity *identity, void *arg)
+{
+    identity->boot_epoch++;
 }
 
 int store_dir_boot(struct task *task, struct store_dir *dir, struct err *err)
 {
-    dir->identity.boot_epoch++;
-    int rc = store_dir_write(task, dir, &dir->identity, err);
-    if (rc)
-        dir->identity.boot_epoch--;
-    return rc;
+    return store_dir_update(task, dir, raise_epoch, NULL, err);
 }

@@ -32,7 +32,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/sync.h"
 
+struct env;
 struct file;
 struct task;
 
@@ -56,8 +58,10 @@ struct store_identity {
 };
 
 struct store_dir {
+    struct env *env;
     char path[200];
     struct file *lock;
+    struct mutex writing; /* one change of the identity at a time */
     bool has_identity; /* false: a fresh store */
     struct store_identity identity;
 };
@@ -66,9 +70,11 @@ struct store_dir {
 int store_dir_open(struct task *task, const char *path, struct store_dir **out,
                    struct err *err) MUST_CHECK;
 void store_dir_close(struct task *task, struct store_dir *dir);
-/* Durable when it returns. */
-int store_dir_write(struct task *task, struct store_dir *dir, const struct store_identity *identity,
-                    struct err *err) MUST_CHECK;
+/* Changes a copy of the identity (all zero in a fresh store) by `change`, writes it, takes it over:
+ * durable when it returns 0, unchanged otherwise. All callers are on one core. */
+int store_dir_update(struct task *task, struct store_dir *dir,
+                     void (*change)(struct store_identity *identity, void *arg), void *arg,
+                     struct err *err) MUST_CHECK;
 /* Raises the boot epoch, durably. */
 int store_dir_boot(struct task *task, struct store_dir *dir, struct err *err) MUST_CHECK;
 /* Path of something inside. */
