@@ -171,6 +171,8 @@ struct wal_recovery {
     uint64_t rewritten_records;
     uint32_t damaged_records;     /* corruption proven by durable_lsn */
     uint32_t quarantined_groups;
+    bool lost_unknown; /* damage of unknown ownership: a group that should be here and is not listed has lost its
+                        * log and hard state */
 };
 void wal_recovery_get(struct wal *wal, struct wal_recovery *out);
 
