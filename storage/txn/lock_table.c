@@ -289,6 +289,18 @@ void lock_wait_cancel(struct lock_table *table, struct lock_waiter *waiter)
     drop_row_if_idle(table, row);
 }
 
+void lock_release(struct lock_table *table, struct lock_txn *txn, struct lock_row *row)
+{
+    struct lock_holder *holder = find_holder(row, txn);
+    if (!holder || row->writer == txn)
+        return;
+    list_remove(&holder->row_link);
+    list_remove(&holder->txn_link);
+    txn->lock_count--;
+    grant_waiters(table, row);
+    drop_row_if_idle(table, row);
+}
+
 uint32_t lock_blockers(const struct lock_waiter *waiter, struct lock_txn **out, uint32_t max)
 {
     uint32_t n = 0;
@@ -379,6 +391,7 @@ static void wake_watchers(struct lock_table *table, struct lock_txn *txn)
     while ((node = list_pop_front(&txn->watchers))) {
         struct lock_watch *watch = container_of(node, struct lock_watch, link);
         watch->ended = true;
+        watch->outcome_ts = txn->outcome_ts;
         table->watch_woken(watch);
     }
 }

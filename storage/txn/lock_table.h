@@ -85,6 +85,8 @@ struct lock_txn {
     uint32_t epoch;       /* staging epoch once published */
     uint32_t anchor_group;
     hlc_time prep_ts;
+    hlc_time outcome_ts;  /* set before its end: commit_ts, 0 = aborted or not known here */
+    uint64_t published_ns; /* the driver's: when its outcome became open */
     uint64_t lock_count;
     struct list waits;    /* of struct lock_waiter: this transaction's */
     struct list holders;  /* of struct lock_holder, oldest first */
@@ -92,6 +94,7 @@ struct lock_txn {
     struct arena arena;
     size_t bytes;
     uint64_t request;     /* last request served, and its answer: a repeat is answered from it */
+    uint64_t running;     /* request being served now */
     struct buf reply;
     void *proposal;       /* the driver's, while an entry of it is on its way */
 };
@@ -109,6 +112,7 @@ struct lock_waiter {
 struct lock_watch {
     struct lock_txn *txn;
     bool ended;
+    hlc_time outcome_ts;
     struct list_node link;
     void *owner;
 };
@@ -160,6 +164,8 @@ uint32_t lock_blockers(const struct lock_waiter *waiter, struct lock_txn **out, 
 /* Fails every wait of the transaction (deadlock victim, forbidden). */
 void lock_waits_fail(struct lock_table *table, struct lock_txn *txn, int code);
 
+/* Gives one lock back that carries no value (a row that turned out not to be there). */
+void lock_release(struct lock_table *table, struct lock_txn *txn, struct lock_row *row);
 /* The mode the transaction holds the row in, KV_LOCK_NONE if it does not. */
 uint8_t lock_held(const struct lock_row *row, const struct lock_txn *txn);
 /* A provisional value; the transaction holds the row for writing. `data` is copied. */

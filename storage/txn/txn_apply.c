@@ -94,7 +94,7 @@ bool txn_state_outcome(const struct group *group, const struct kv_txn_id *txn, u
     if (find_slot(group, txn, session, &slot)) {
         if (slot.number == txn->number)
             return set_answer(answer, slot.outcome, 0, slot.ts);
-        if (TXN_ORDER_OF(session) < TXN_ORDER_OF(slot.stamp))
+        if (TXN_ORDER_OF(session) < TXN_ORDER_OF(slot.session))
             return set_answer(answer, TXN_ABORTED, 0, 0);
     }
     if (find_marker(group, txn, &marker))
@@ -125,11 +125,11 @@ static void put_slot(struct applying *a, const struct kv_txn_id *txn, uint64_t s
 {
     struct txn_slot old;
     if (!session ||
-        (find_slot(a->group, txn, session, &old) && TXN_ORDER_OF(old.stamp) > TXN_ORDER_OF(session)))
+        (find_slot(a->group, txn, session, &old) && TXN_ORDER_OF(old.session) > TXN_ORDER_OF(session)))
         return;
     uint8_t key[TXN_KEY_MAX];
     struct buf value = {0};
-    struct txn_slot slot = {.number = txn->number, .outcome = outcome, .ts = ts, .stamp = session};
+    struct txn_slot slot = {.number = txn->number, .outcome = outcome, .ts = ts, .session = session};
     txn_slot_put(&value, &slot);
     put_state(a, key, txn_key_slot(key, txn, TXN_SLOT_OF(session)), &value);
 }
@@ -277,7 +277,7 @@ static void apply_cas(struct applying *a)
         return;
     }
     if (record.status == TXN_STAGING && record.epoch == c->epoch)
-        decide_record(a, &c->txn, &record, c->flags & TXN_AT_ANCHOR ? TXN_COMMITTED : TXN_ABORTED, c->ts);
+        decide_record(a, &c->txn, &record, c->flags & TXN_TO_COMMITTED ? TXN_COMMITTED : TXN_ABORTED, c->ts);
     txn_state_record(a->group, &c->txn, &record);
     set_answer(a->answer, record.status, record.epoch, record.ts);
     fill_groups(a->answer, &record);
@@ -294,7 +294,7 @@ static void apply_ask(struct applying *a)
         return;
     }
     if (find_slot(a->group, &c->txn, c->session, &slot) && slot.number != c->txn.number &&
-        TXN_ORDER_OF(slot.stamp) > TXN_ORDER_OF(c->session)) {
+        TXN_ORDER_OF(slot.session) > TXN_ORDER_OF(c->session)) {
         set_answer(a->answer, TXN_GONE, 0, 0);
         return;
     }

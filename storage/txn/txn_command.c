@@ -198,7 +198,7 @@ void txn_slot_put(struct buf *out, const struct txn_slot *slot)
     buf_put_le64(out, slot->number);
     buf_put_u8(out, slot->outcome);
     buf_put_le64(out, slot->ts);
-    buf_put_le64(out, slot->stamp);
+    buf_put_le64(out, slot->session);
 }
 
 bool txn_slot_decode(const uint8_t *bytes, size_t size, struct txn_slot *out)
@@ -207,7 +207,7 @@ bool txn_slot_decode(const uint8_t *bytes, size_t size, struct txn_slot *out)
     out->number = buf_take_le64(&in);
     out->outcome = buf_take_u8(&in);
     out->ts = buf_take_le64(&in);
-    out->stamp = buf_take_le64(&in);
+    out->session = buf_take_le64(&in);
     return !in.bad;
 }
 

@@ -41,7 +41,10 @@ enum txn_kind {
     TXN_GC,
 };
 
-enum txn_flag { TXN_AT_ANCHOR = 1 };
+enum txn_flag {
+    TXN_AT_ANCHOR = 1,    /* PREPARE: the record goes with it */
+    TXN_TO_COMMITTED = 2, /* CAS: otherwise to ABORTED */
+};
 
 enum txn_verdict {
     TXN_NONE,      /* nothing known */
@@ -144,7 +147,7 @@ struct txn_slot {
     uint64_t number;
     uint8_t outcome;
     hlc_time ts;
-    hlc_time stamp;
+    uint64_t session; /* with the order of the commit in its lower bits */
 };
 struct txn_marker {
     uint8_t outcome;
