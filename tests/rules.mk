@@ -45,3 +45,14 @@ $(B)/tests/sim/raft_sim: $(B)/obj/tests/sim/raft_sim_main.o $(OBJ_raft_sim) $(B)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
+
+# The conventions' checker, and the check of the checker.
+$(B)/tests/tidy/tidy: $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/tidy/*.c)))
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^
+.PHONY: tidy tidy-test
+tidy: $(B)/tests/tidy/tidy
+	@$< .
+tidy-test: $(B)/tests/tidy/tidy
+	@tests/tidy/tidy_test.sh $<

@@ -1,9 +1,9 @@
 /* txn_gateway.c: the steps of a transaction's gateway: statements, validation, staging, waiting for
  * the acknowledgements, and the way to a certain abort.
  */
-#include "tests/model/txn_model_int.h"
-
 #include <string.h>
+
+#include "tests/model/txn_model_int.h"
 
 static uint8_t groups_of(const struct state *s, uint8_t keys)
 {

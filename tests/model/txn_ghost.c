@@ -1,7 +1,7 @@
 /* txn_ghost.c: the properties. What is written here is never read by the protocol. */
-#include "tests/model/txn_model_int.h"
-
 #include <assert.h>
+
+#include "tests/model/txn_model_int.h"
 
 const char *violation_name(enum violation violation)
 {

@@ -2,9 +2,9 @@
  * HLC, published timestamps, evaluation of Prepares, reads, resolves; and what a change of leader
  * loses.
  */
-#include "tests/model/txn_model_int.h"
-
 #include <string.h>
+
+#include "tests/model/txn_model_int.h"
 
 static const uint8_t HLC_AFTER_CHANGE[GROUPS] = {2, 1, 1, 1};
 

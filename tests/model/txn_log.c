@@ -1,10 +1,10 @@
 /* txn_log.c: the replicated side. An entry is evaluated by a leader, proposed, and later applied;
  * what it does then depends only on the state store, because every replica must do the same.
  */
-#include "tests/model/txn_model_int.h"
-
 #include <assert.h>
 #include <string.h>
+
+#include "tests/model/txn_model_int.h"
 
 const char *log_entry_name(int kind)
 {

@@ -2,9 +2,9 @@
  * removal of what is no longer needed. Recovery may start at any moment, which covers every
  * patience.
  */
-#include "tests/model/txn_model_int.h"
-
 #include <string.h>
+
+#include "tests/model/txn_model_int.h"
 
 /* What a recoverer can meet of `t`: a prepared row, or a prepared lock as well. Returns the key or
  * -1. */

@@ -1,0 +1,7 @@
+#include <time.h>
+#include <uv.h>
+
+long env_uv_now(void)
+{
+    return time(NULL);
+}

@@ -1,0 +1,7 @@
+#include "parser/ast.h"
+#include "planner/bind/query.h"
+#include "planner/catalog/catalog.h"
+#include "planner/plan.h"
+#include "storage/kv.h"
+#include "storage/txn/txn.h"
+#include "types/type/type.h"

@@ -1,0 +1,5 @@
+#include "executor/executor.h"
+#include "parser/ast.h"
+#include "storage/kv.h"
+#include "storage/wal/wal.h"
+#include "types/type/type.h"

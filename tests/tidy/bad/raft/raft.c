@@ -1,0 +1,4 @@
+#include "storage/kv.h"
+#include "base/clean.h"
+
+#include <unistd.h>

@@ -1,0 +1,3 @@
+#include "client/shell.h"
+#include "executor/executor.h"
+#include "planner/planner.h"

@@ -1,0 +1,5 @@
+#include "base/buf_int.h"
+#include "raft/raft.h"
+#include "storage/lsm/lsm.h"
+#include "storage/sst/sst.h"
+#include "types/type/type.h"
