@@ -104,6 +104,7 @@ top ::= MODE_TYPE_NAME type_name(B). { ps->root = &B->node; }
 stmtmulti ::= stmtmulti SEMI toplevel_stmt.
 stmtmulti ::= toplevel_stmt.
 toplevel_stmt ::= stmt(B). { build_statement(ps, B); }
+toplevel_stmt ::= transaction_stmt_legacy(B). { build_statement(ps, B); }
 
 %type stmt {struct ast_node *}
 stmt(A) ::= . { A = NULL; }
@@ -1422,11 +1423,7 @@ transaction_stmt(A) ::= ABORT(S) opt_transaction opt_transaction_chain(C). {
     A = build_transaction(ps, S.start, AST_TRANS_ROLLBACK, NULL, C.value, NULL); }
 transaction_stmt(A) ::= START(S) TRANSACTION transaction_mode_list_or_empty(L). {
     A = build_transaction(ps, S.start, AST_TRANS_START, NULL, 0, L); }
-transaction_stmt(A) ::= BEGIN(S) opt_transaction transaction_mode_list_or_empty(L). {
-    A = build_transaction(ps, S.start, AST_TRANS_BEGIN, NULL, 0, L); }
 transaction_stmt(A) ::= COMMIT(S) opt_transaction opt_transaction_chain(C). {
-    A = build_transaction(ps, S.start, AST_TRANS_COMMIT, NULL, C.value, NULL); }
-transaction_stmt(A) ::= END(S) opt_transaction opt_transaction_chain(C). {
     A = build_transaction(ps, S.start, AST_TRANS_COMMIT, NULL, C.value, NULL); }
 transaction_stmt(A) ::= ROLLBACK(S) opt_transaction opt_transaction_chain(C). {
     A = build_transaction(ps, S.start, AST_TRANS_ROLLBACK, NULL, C.value, NULL); }
@@ -1446,6 +1443,12 @@ transaction_stmt(A) ::= COMMIT(S) PREPARED sconst(N). {
     A = build_transaction(ps, S.start, AST_TRANS_COMMIT_PREPARED, N.text, 0, NULL); }
 transaction_stmt(A) ::= ROLLBACK(S) PREPARED sconst(N). {
     A = build_transaction(ps, S.start, AST_TRANS_ROLLBACK_PREPARED, N.text, 0, NULL); }
+/* Not statements of a function's BEGIN ATOMIC ... END. */
+%type transaction_stmt_legacy {struct ast_node *}
+transaction_stmt_legacy(A) ::= BEGIN(S) opt_transaction transaction_mode_list_or_empty(L). {
+    A = build_transaction(ps, S.start, AST_TRANS_BEGIN, NULL, 0, L); }
+transaction_stmt_legacy(A) ::= END(S) opt_transaction opt_transaction_chain(C). {
+    A = build_transaction(ps, S.start, AST_TRANS_COMMIT, NULL, C.value, NULL); }
 opt_transaction ::= WORK.
 opt_transaction ::= TRANSACTION.
 opt_transaction ::= .
@@ -2392,13 +2395,8 @@ return_stmt(A) ::= RETURN(S) a_expr(B). { struct ast_return_stmt *n = NEW(return
 routine_body_stmt_list(A) ::= routine_body_stmt_list(B) routine_body_stmt(C) SEMI. { A = C ? ADD(B, C) : B; }
 routine_body_stmt_list(A) ::= . { A = NULL; }
 %type routine_body_stmt {struct ast_node *}
-routine_body_stmt(A) ::= body_stmt(B). { A = B; }
+routine_body_stmt(A) ::= stmt(B). { A = B; }
 routine_body_stmt(A) ::= return_stmt(B). { A = B; }
-%type body_stmt {struct ast_node *}
-body_stmt(A) ::= . { A = NULL; }
-body_stmt(A) ::= preparable_stmt(B). { A = B; }
-body_stmt(A) ::= call_stmt(B). { A = B; }
-
 %type function_with_argtypes {struct ast_object_with_args *}
 function_with_argtypes(A) ::= func_name(N) func_args(L). {
     A = NEW(object_with_args, N->items[0]); A->name = N; A->args = L; }

@@ -373,7 +373,7 @@ static int read_quoted(struct scan *scan, uint32_t start, uint32_t i, bool escap
         if (scan->text[i] == '\\') {
             i++;
             if (high && peek_at(scan, i) != 'u' && peek_at(scan, i) != 'U')
-                return scan_error_near(scan, i - 1, i + 1, "invalid Unicode surrogate pair");
+                return scan_error_near(scan, i - 1, i, "invalid Unicode surrogate pair");
             if (read_escape(scan, &i, &high, &check))
                 return SCAN_ERROR;
             continue;
@@ -428,6 +428,14 @@ static int read_dollar_quoted(struct scan *scan, struct parse_token *token, uint
     return scan_error_near(scan, token->start, scan->len, "unterminated dollar-quoted string");
 }
 
+/* A number runs into a name: the error shows both. */
+static int fail_junk(struct scan *scan, uint32_t start, uint32_t i, const char *message)
+{
+    while (i < scan->len && is_name_char((unsigned char)scan->text[i]))
+        i++;
+    return scan_error_near(scan, start, i, message);
+}
+
 /* $1, $tag$...$tag$, $$...$$, or a lone dollar (no token of SQL). */
 static int read_dollar(struct scan *scan, struct parse_token *token)
 {
@@ -437,7 +445,7 @@ static int read_dollar(struct scan *scan, struct parse_token *token)
         for (; is_digit_at(scan, i); i++)
             number = number > INT32_MAX ? number : number * 10 + (scan->text[i] - '0');
         if (class_of(peek_at(scan, i)) == CHAR_NAME_START)
-            return scan_error_near(scan, token->start, i + 1, "trailing junk after parameter");
+            return fail_junk(scan, token->start, i, "trailing junk after parameter");
         token->value = number > INT32_MAX ? INT32_MAX : (int32_t)number;
         token->text = "$";
         token->end = scan->at = i;
@@ -555,7 +563,7 @@ static int read_number(struct scan *scan, struct parse_token *token)
         }
     }
     if (class_of(peek_at(scan, i)) == CHAR_NAME_START)
-        return scan_error_near(scan, token->start, i + 1, "trailing junk after numeric literal");
+        return fail_junk(scan, token->start, i, "trailing junk after numeric literal");
     token->end = scan->at = i;
     token->text = arena_strndup(scan->arena, scan->text + token->start, i - token->start);
     if (!integer)
