@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # lib.sh: what the benchmark scripts share. Sourced, POSIX sh.
 #
 # A figure is one line on stdout, everything else goes to stderr:
