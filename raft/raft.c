@@ -434,7 +434,7 @@ static void step_unreachable(struct raft *r, raft_replica_id peer)
 static void step_campaign(struct raft *r, struct raft_effects *out)
 {
     raft_wake(r, out);
-    if (r->role != RAFT_LEADER && raft_can_campaign(r) && !raft_is_supporting(r))
+    if (r->role < RAFT_CANDIDATE && raft_can_campaign(r) && !raft_is_supporting(r))
         raft_campaign_pre(r, out);
 }
 

@@ -4,6 +4,8 @@
 
 #include "raft/raft_int.h"
 
+#define RETRY_US_MAX 1200000
+
 static uint64_t jitter_us(const struct raft *r)
 {
     return ms_to_us(r->config.election_jitter_ms);
@@ -19,6 +21,8 @@ static void schedule_retry(struct raft *r, uint64_t base_us)
 {
     uint32_t doublings = r->tries < 4 ? r->tries : 4;
 
+    while (doublings > 0 && jitter_us(r) << doublings > RETRY_US_MAX)
+        doublings--;
     if (r->tries < UINT8_MAX)
         r->tries++;
     r->election_at_us =
@@ -47,8 +51,6 @@ void raft_become_follower(struct raft *r, struct raft_effects *out, raft_term te
         r->heard_sent_us = r->heard_round = r->heard_read_limit = 0;
         r->ack_owed = false;
         r->refill_target = 0;
-        if (has_bug(r, RAFT_BUG_TERM_ENDS_SUPPORT))
-            r->supported.until_us = 0;
     }
     r->leader = leader;
 }
@@ -131,6 +133,8 @@ static void become_leader(struct raft *r, struct raft_effects *out)
     r->leader = r->config.replica_id;
     r->quiescent = false;
     r->tries = 0;
+    r->supported.replica = 0; /* whom we once supported leads no longer: we were elected */
+    r->supported.until_us = 0;
     r->term_start = r->log.last + 1;
     r->elected_us = r->active_us = r->now_us;
     raft_leader_start(r);

@@ -32,9 +32,8 @@ enum raft_bug {
     RAFT_BUG_VOTE_ANY_LOG = 1 << 12,          /* candidate's log not compared */
     RAFT_BUG_TRUNCATE_ALWAYS = 1 << 13,       /* an old append cuts newer, equal entries */
     RAFT_BUG_LEADER_COUNTS_UNSYNCED = 1 << 14,
-    RAFT_BUG_TERM_ENDS_SUPPORT = 1 << 15,     /* support forgotten when the term rises */
-    RAFT_BUG_LEASE_BEFORE_OWN_ENTRY = 1 << 16,/* reads served before an own-term entry applied */
-    RAFT_BUG_READ_LIMIT_FORGOTTEN = 1 << 17,  /* votes do not return the limit promised */
+    RAFT_BUG_LEASE_BEFORE_OWN_ENTRY = 1 << 15, /* reads served before an own-term entry applied */
+    RAFT_BUG_READ_LIMIT_FORGOTTEN = 1 << 16,   /* votes do not return the limit promised */
 };
 
 enum { PEER_PROBE, PEER_REPLICATE, PEER_SNAPSHOT };

@@ -57,7 +57,8 @@ struct raft_sim_bug {
 extern const struct raft_sim_bug raft_sim_bugs[];
 extern const int raft_sim_bugs_count;
 
-/* First seed in [1, seeds_max] whose run shows the planted bug; 0 when none does. */
+/* First seed in [1, seeds_max] whose run breaks a safety property under the planted bug; 0 when none
+ * does. */
 uint64_t raft_sim_hunt(uint32_t bug, uint64_t seeds_max, struct raft_sim_result *result);
 
 #endif

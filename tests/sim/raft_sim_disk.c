@@ -71,7 +71,7 @@ static uint64_t sync_end(struct raft_sim *s, struct sim_disk *d, uint64_t took)
 static struct sim_write *push_write(struct raft_sim *s, struct sim_node *n)
 {
     struct sim_disk *d = &n->disk;
-    uint64_t took = s->params.disk_us + sim_random(s, s->params.disk_jitter_us);
+    uint64_t took = s->params.disk_us + d->slow_us + sim_random(s, s->params.disk_jitter_us);
 
     if (!s->calm && sim_chance(s, s->params.disk_stall_per_mille))
         took += sim_random(s, 400000);

@@ -13,6 +13,7 @@
 enum sim_event_kind {
     SIM_MESSAGE, SIM_DISK, SIM_TICK, SIM_APPLIED, SIM_LOAD, SIM_STATUS, SIM_CLIENT,
     SIM_NEMESIS, SIM_RESTART, SIM_RESUME, SIM_PING, SIM_PONG,
+    SIM_STALK, SIM_CAMPAIGN, SIM_BOUNCE,
 };
 
 struct sim_event {
@@ -46,6 +47,7 @@ struct sim_disk {
     size_t count, cap;
     struct sim_write *writes;
     size_t writes_count, writes_cap;
+    uint32_t slow_us;             /* added to each sync */
     uint64_t sync_end, next_sync_end; /* the sync under way, and the one after it if any waits */
 };
 
@@ -90,6 +92,12 @@ struct sim_params {
     uint32_t disk_us, disk_jitter_us, disk_stall_per_mille;
     uint32_t client_us;
     uint32_t nemesis_us;
+    uint32_t nemeses; /* bit per kind: each run knows only some of the faults */
+    uint32_t cut_per_mille;       /* a leader that is hit is cut off, not killed */
+    uint32_t slow_disk_us;        /* node 0's disk, always */
+    uint32_t vote_hunt_per_mille; /* vote requests late, voters dead after their vote */
+    uint32_t ack_hunt_per_mille;  /* followers dead after an answer with writes under way */
+    uint32_t stalker_per_mille; /* new leaders hit soon after their election */
     bool hs_first; /* order of records inside one write */
     bool corrupt;
     uint32_t trim_per_mille;
@@ -110,6 +118,7 @@ struct raft_sim {
     struct sim_node nodes[SIM_NODES_MAX];
     int nodes_count;
     bool blocked[SIM_NODES_MAX][SIM_NODES_MAX];
+    uint32_t slow_us[SIM_NODES_MAX][SIM_NODES_MAX]; /* added to a link's delay */
     bool calm; /* the liveness phase */
     bool failed;
 
@@ -139,6 +148,7 @@ uint64_t sim_node_now(const struct raft_sim *s, const struct sim_node *n);
 void sim_step(struct raft_sim *s, struct sim_node *n, struct raft_event event);
 void sim_crash(struct raft_sim *s, struct sim_node *n);
 void sim_restart(struct raft_sim *s, struct sim_node *n);
+void sim_hit_leader(struct raft_sim *s, struct sim_node *n);
 int sim_quarantined(const struct raft_sim *s);
 #define SIM_HLC_OFFSET_US 250000u
 uint64_t sim_hlc(const struct raft_sim *s, const struct sim_node *n);
@@ -165,6 +175,7 @@ void sim_net_on_ping(struct raft_sim *s, struct sim_node *n, const struct sim_ev
 void sim_net_on_pong(struct raft_sim *s, struct sim_node *n, const struct sim_event *event);
 void sim_net_partition(struct raft_sim *s);
 void sim_net_heal(struct raft_sim *s);
+void sim_net_slow_links(struct raft_sim *s);
 
 /* raft_sim_check.c */
 void sim_fail(struct raft_sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -4,12 +4,13 @@
 
 #include "tests/sim/raft_sim_int.h"
 
-static uint64_t draw_delay(struct raft_sim *s)
+static uint64_t draw_delay(struct raft_sim *s, int from, int to)
 {
-    uint64_t delay = s->params.delay_us + sim_random(s, s->params.jitter_us);
+    uint64_t delay =
+        s->params.delay_us + s->slow_us[from][to] + sim_random(s, s->params.jitter_us);
 
     if (!s->calm && sim_chance(s, s->params.long_delay_per_mille))
-        delay += sim_random(s, 700000);
+        delay += sim_random(s, s->params.config.support_ms * 3000);
     return delay;
 }
 
@@ -40,21 +41,50 @@ static struct raft_message *copy_message(struct raft_sim *s, const struct raft_m
     return copy;
 }
 
+/* Faults at the moments that matter. Returns what is added to the message's delay. */
+static uint64_t hunt(struct raft_sim *s, struct sim_node *n, const struct raft_message *msg)
+{
+    struct sim_params *p = &s->params;
+    struct sim_event bounce = {.at = s->now + 1 + sim_random(s, 500), .kind = SIM_BOUNCE,
+                               .node = n->at};
+
+    if (s->calm)
+        return 0;
+    if (msg->kind == RAFT_MSG_VOTE && sim_chance(s, p->vote_hunt_per_mille))
+        return sim_random(s, p->config.support_ms * 4000);
+    if (msg->kind == RAFT_MSG_VOTE_RESP && !(msg->flags & RAFT_FLAG_REJECT) &&
+        sim_chance(s, p->vote_hunt_per_mille))
+        sim_push(s, bounce);
+    if (msg->kind == RAFT_MSG_APPEND_RESP && n->disk.writes_count > 0 &&
+        sim_chance(s, p->ack_hunt_per_mille)) {
+        sim_push(s, bounce);
+        if (sim_chance(s, 500))
+            sim_push(s, (struct sim_event){.at = s->now + 2 * p->delay_us +
+                                                 sim_random(s, 4 * p->jitter_us),
+                                           .kind = SIM_STALK,
+                                           .node = (uint8_t)(msg->to - 1),
+                                           .life = s->nodes[msg->to - 1].life});
+    }
+    return 0;
+}
+
 void sim_net_send(struct raft_sim *s, struct sim_node *n, const struct raft_message *msg)
 {
     int to = (int)msg->to - 1;
     int copies = 1;
+    uint64_t late_us;
 
     if (to < 0 || to >= s->nodes_count || msg->to_node != (uint32_t)to + 1) {
         sim_fail(s, "node %d: %s to nobody", n->at, raft_msg_kind_name(msg->kind));
         return;
     }
+    late_us = hunt(s, n, msg);
     if (is_lost(s, n->at, to))
         return;
     if (!s->calm && sim_chance(s, s->params.dup_per_mille))
         copies = 2;
     for (int i = 0; i < copies; i++)
-        sim_push(s, (struct sim_event){.at = s->now + draw_delay(s),
+        sim_push(s, (struct sim_event){.at = s->now + late_us + draw_delay(s, n->at, to),
                                        .kind = SIM_MESSAGE,
                                        .node = (uint8_t)to,
                                        .from = n->at,
@@ -81,7 +111,7 @@ void sim_net_snapshot(struct raft_sim *s, struct sim_node *n,
                                         n->disk.checkpoint.conf};
     if (n->applied < request->min_index || !raft_snapshot_message(n->raft, request->to, meta, &head))
         ok = false;
-    sim_push(s, (struct sim_event){.at = s->now + took + draw_delay(s),
+    sim_push(s, (struct sim_event){.at = s->now + took,
                                    .kind = SIM_STATUS,
                                    .node = n->at,
                                    .life = n->life,
@@ -95,6 +125,16 @@ void sim_net_snapshot(struct raft_sim *s, struct sim_node *n,
                                        .node = (uint8_t)(request->to - 1),
                                        .from = n->at,
                                        .msg = msg});
+        if (!s->calm && sim_chance(s, s->params.dup_per_mille * 5)) {
+            struct raft_message *again = malloc(sizeof(*again));
+
+            raft_message_copy(again, &head);
+            sim_push(s, (struct sim_event){.at = s->now + took + sim_random(s, 500000),
+                                           .kind = SIM_MESSAGE,
+                                           .node = (uint8_t)(request->to - 1),
+                                           .from = n->at,
+                                           .msg = again});
+        }
     } else {
         free(msg);
     }
@@ -106,11 +146,11 @@ void sim_net_snapshot(struct raft_sim *s, struct sim_node *n,
 void sim_net_ping(struct raft_sim *s, struct sim_node *n)
 {
     sim_push(s, (struct sim_event){
-                    .at = s->now + 50000, .kind = SIM_PING, .node = n->at, .from = n->at,
+                    .at = s->now + s->params.config.heartbeat_ms * 1000, .kind = SIM_PING, .node = n->at, .from = n->at,
                     .life = n->life});
     for (int to = 0; to < s->nodes_count; to++) {
         if (to != n->at && !is_lost(s, n->at, to))
-            sim_push(s, (struct sim_event){.at = s->now + draw_delay(s),
+            sim_push(s, (struct sim_event){.at = s->now + draw_delay(s, n->at, to),
                                            .kind = SIM_PING,
                                            .node = (uint8_t)to,
                                            .from = n->at,
@@ -137,7 +177,7 @@ void sim_net_on_ping(struct raft_sim *s, struct sim_node *n, const struct sim_ev
                                        .epoch = event->b,
                                        .until_us = now + support_us});
     if (!is_lost(s, n->at, event->from))
-        sim_push(s, (struct sim_event){.at = s->now + draw_delay(s),
+        sim_push(s, (struct sim_event){.at = s->now + draw_delay(s, n->at, event->from),
                                        .kind = SIM_PONG,
                                        .node = event->from,
                                        .from = n->at,
@@ -164,6 +204,19 @@ void sim_net_on_pong(struct raft_sim *s, struct sim_node *n, const struct sim_ev
 void sim_net_heal(struct raft_sim *s)
 {
     memset(s->blocked, 0, sizeof(s->blocked));
+    memset(s->slow_us, 0, sizeof(s->slow_us));
+}
+
+/* Single links, one way, slower than elections last. */
+void sim_net_slow_links(struct raft_sim *s)
+{
+    uint32_t most_us = s->params.config.support_ms * 4000;
+
+    sim_log(s, "slow links");
+    for (int i = 0; i < s->nodes_count; i++) {
+        for (int j = 0; j < s->nodes_count; j++)
+            s->slow_us[i][j] = sim_chance(s, 250) ? (uint32_t)sim_random(s, most_us) : 0;
+    }
 }
 
 void sim_net_partition(struct raft_sim *s)
