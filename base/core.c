@@ -458,5 +458,8 @@ void runtime_join(struct runtime *rt)
 {
     for (uint32_t i = 0; i < rt->core_count; i++)
         rt->env->ops->core_join(rt->env, rt->cores[i]);
+    /* Only now: a core that ends late still wakes the others. */
+    for (uint32_t i = 0; i < rt->core_count; i++)
+        rt->env->ops->core_free(rt->env, rt->cores[i]);
     free_runtime(rt);
 }

@@ -101,7 +101,8 @@ struct env_ops {
 
     int (*core_start)(struct env *env, struct core *core, struct err *err);
     void (*core_wake)(struct env *env, struct core *core);
-    void (*core_join)(struct env *env, struct core *core);
+    void (*core_join)(struct env *env, struct core *core); /* until its thread ended */
+    void (*core_free)(struct env *env, struct core *core); /* after all of the runtime were joined */
     void (*thread_sleep)(struct env *env, uint64_t ns);
 
     void (*job_post)(struct env *env, job_fn *fn, void *arg);

@@ -330,13 +330,9 @@ static void *run_core(void *arg)
         uv_run(&uc->loop, UV_RUN_ONCE);
         core_woke(core);
     }
-    /* Sockets that were closed finish sending; what is left open goes down with the loop. */
-    uv_close((uv_handle_t *)&uc->wake, NULL);
+    /* Sockets that were closed finish; the loop itself stays until the other cores ended too. */
     uv_close((uv_handle_t *)&uc->timer, NULL);
     uv_run(&uc->loop, UV_RUN_NOWAIT);
-    uv_walk(&uc->loop, close_handle, NULL);
-    uv_run(&uc->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&uc->loop);
     stack_pool_empty(&stack_thread()->segments);
     stack_pool_empty(&stack_thread()->stacks);
     return NULL;
@@ -391,6 +387,14 @@ static void join_core(struct env *env, struct core *core)
 {
     struct uv_core *uc = core->env_core;
     pthread_join(uc->thread, NULL);
+}
+
+static void free_core(struct env *env, struct core *core)
+{
+    struct uv_core *uc = core->env_core;
+    uv_walk(&uc->loop, close_handle, NULL);
+    uv_run(&uc->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&uc->loop);
     free(uc);
     core->env_core = NULL;
 }
@@ -409,6 +413,7 @@ const struct env_ops env_uv_ops = {
     .core_start = start_core,
     .core_wake = wake_core,
     .core_join = join_core,
+    .core_free = free_core,
     .thread_sleep = sleep_thread,
     .job_post = post_job,
     .lane_open = open_lane,

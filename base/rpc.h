@@ -1,11 +1,12 @@
 /* rpc.h: messages between nodes.
  *
- * Frames over a byte stream; a frame is a 32-byte header, a message (protobuf-c bytes, or any codec of the
+ * Frames over a byte stream; a frame is a 36-byte header, a message (protobuf-c bytes, or any codec of the
  * method's owner) and an optional raw payload that no codec copies (batches, sst chunks, log entries).
  *
- *     0  u32 magic "CRN1"      4  u8 version   5  u8 kind   6  u8 class   7  u8 flags
- *     8  u64 correlation id   16  u32 crc32c of bytes 0..15, 20..31, message and payload
- *    20  u16 method           22  u16 zero    24  u32 message length   28  u32 payload length
+ *     0  u32 magic "CRN1"      4  u8 version   5  u8 kind   6  u8 class   7  u8 flags (0)
+ *     8  u64 correlation id   16  u32 crc32c of bytes 0..15, 20..35, message and payload
+ *    20  u16 method           22  u16 zero    24  u32 timeout in ms (0 = none)
+ *    28  u32 message length   32  u32 payload length      all little endian
  *
  * One connection per class and peer and core: a snapshot on `bulk` cannot delay a heartbeat on
  * `liveness`. A core talks to the core of the same index (modulo count) on the peer, so a request of
@@ -14,11 +15,12 @@
  *
  * Everything written in one turn of the loop leaves in one write: requests, answers, one-way messages.
  *
- * Failure. A call ends when it is answered, its deadline passes, the connection breaks, or the peer is
+ * Failure. A call ends when it is answered, its timeout passes, the connection breaks, or the peer is
  * declared down (rpc_peer_down, by the liveness of the floor above): at once, not at TCP's timeout.
- * ERR_CONNECTION_DOES_NOT_EXIST (08003): surely not executed. ERR_CONNECTION_FAILURE (08006): sent, may have been
- * executed. ERR_QUERY_CANCELED with "deadline": the same. Errors of the handler travel whole and come
- * back as they were raised.
+ * ERR_CONNECTION_DOES_NOT_EXIST (08003): surely not executed. ERR_CONNECTION_FAILURE (08006), also for a
+ * timeout: may have been executed. Errors of the handler travel whole and come back as they were raised (but an
+ * 08003 raised over there arrives as 08006). When the caller's task is cancelled or gives up, the
+ * handler's task over there is cancelled too; the caller's timeout is the handler's deadline.
  *
  * Streams carry many messages each way under one correlation id, with credit: a sender waits when
  * RPC_STREAM_WINDOW bytes are not yet consumed by the other side's rpc_stream_recv.
@@ -83,7 +85,7 @@ struct rpc_reply {
     size_t msg_len;
     const uint8_t *payload;
     size_t payload_len;
-    void *memory;
+    void *memory, *memory2;
 };
 void rpc_reply_done(struct rpc_reply *reply);
 
