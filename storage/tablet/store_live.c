@@ -161,7 +161,8 @@ static void hear(struct task *task, void *arg)
     if (atomic_load(&store->stopping) || h->hb.boot_epoch < atomic_load(&peer->boot_epoch))
         return;
     atomic_store(&peer->boot_epoch, h->hb.boot_epoch);
-    (void)hlc_merge(&store->hlc, h->hb.hlc);
+    if (hlc_merge(&store->hlc, h->hb.hlc) != HLC_OK && store->log)
+        log_event(store->log, LOG_WARN, "clock_far_ahead", LOG_U64("peer", h->from));
     if (h->hb.kind == PONG) {
         hear_pong(store, peer, &h->hb);
         return;

@@ -1,0 +1,46 @@
+/* store_machine.h: registers as a replicated state machine, to prove storage/tablet without storage/txn.
+ *
+ * Commands: set a register (and write it as a row version to a tablet), create and drop tablets, carry ballast (commands
+ * of several MiB). A register holds the number of the command that wrote it last and how often it was written.
+ * The state store also holds a running digest of all commands applied, with their index: two replicas at
+ * the same applied index have the same state store, byte for byte, or a law was broken.
+ *
+ *     command := u8 op, u64 number, then
+ *       SET     u32 register                      answer: u64 writes so far (this one included)
+ *       CREATE  u64 storage                       answer: none
+ *       DROP    u64 storage                       answer: none
+ *       BALLAST bytes                             answer: u64 their hash
+ */
+#ifndef CAIRN_TESTS_SIM_STORE_MACHINE_H
+#define CAIRN_TESTS_SIM_STORE_MACHINE_H
+
+#include "base/buf.h"
+#include "storage/tablet/group.h"
+
+enum { MACHINE_SET = 1, MACHINE_CREATE, MACHINE_DROP, MACHINE_BALLAST };
+#define MACHINE_STORAGE UINT64_C(20000) /* the tablet that SET writes to */
+
+struct store_machine {
+    struct group *group;
+    raft_term leading; /* 0 = not */
+    uint64_t applied, loads;
+    raft_index last_index; /* of this boot */
+};
+
+extern const struct group_machine_ops store_machine_ops;
+
+void machine_put_set(struct buf *out, uint64_t number, uint32_t reg);
+void machine_put_create(struct buf *out, uint64_t number, uint64_t storage);
+void machine_put_drop(struct buf *out, uint64_t number, uint64_t storage);
+void machine_put_ballast(struct buf *out, uint64_t number, size_t bytes);
+
+/* What a register holds: false = never written. */
+bool machine_register(const struct group *group, uint32_t reg, uint64_t *number, uint64_t *writes);
+/* Was the command applied? (The machine remembers every number.) */
+bool machine_knows(const struct group *group, uint64_t number);
+uint64_t machine_digest(const struct group *group);
+/* The row key of a register, and the schema of every tablet here. */
+void machine_key(uint32_t reg, uint8_t out[4]);
+const struct kv_schema *machine_schema(uint64_t storage, struct kv_schema *schema);
+
+#endif
