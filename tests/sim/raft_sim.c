@@ -336,9 +336,7 @@ static void stalk_leader(struct raft_sim *s, struct sim_node *n)
 {
     if (s->calm || !sim_chance(s, s->params.stalker_per_mille))
         return;
-    sim_push(s, (struct sim_event){.at = s->now + sim_random(s, 4 * (s->params.delay_us +
-                                                                     s->params.disk_us +
-                                                                     s->params.jitter_us)),
+    sim_push(s, (struct sim_event){.at = s->now + sim_random(s, s->params.stalk_us),
                                    .kind = SIM_STALK,
                                    .node = n->at,
                                    .life = n->life});
@@ -627,7 +625,8 @@ static void draw_focus(struct raft_sim *s)
         p->client_us = 4000;
         p->stalker_per_mille = 700;
         p->cut_per_mille = 500;
-        p->ack_hunt_per_mille = 200;
+        p->ack_hunt_per_mille = 30;
+        p->stalk_us = 250000;
         p->nemesis_us = 60000;
         p->nemeses = 1u << 1 | 1u << 2 | 1u << 10;
         break;
@@ -660,6 +659,7 @@ static void draw_params(struct raft_sim *s)
     p->config.group_id = 7;
     draw_pace(s);
     p->cut_per_mille = 400;
+    p->stalk_us = 4 * (p->delay_us + p->disk_us + p->jitter_us);
     p->vote_hunt_per_mille = DRAW(s, 0, 0, 0, 0, 300);
     p->ack_hunt_per_mille = DRAW(s, 0, 0, 0, 10, 50);
     p->stalker_per_mille = DRAW(s, 0, 0, 300, 800);

@@ -8,6 +8,7 @@
  * Checked while it runs (a violation ends the run and names itself):
  *   election safety      one leader a term
  *   leader completeness  a new leader's log holds every entry known committed
+ *   promises             what a message acknowledges or votes for is on the sender's disk
  *   state machine safety every replica applies the same entry at an index; snapshots equal the log's state
  *   log matching         equal terms at an index mean equal terms below it
  *   linearizability      writes and reads (lease, read index) against real time, by log position

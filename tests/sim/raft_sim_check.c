@@ -141,6 +141,26 @@ void sim_check_leader(struct raft_sim *s, struct sim_node *n)
     sim_check_logs(s);
 }
 
+/* ---- promises ---- */
+
+void sim_check_promise(struct raft_sim *s, struct sim_node *n, const struct raft_message *msg)
+{
+    const struct raft_hard_state *hs = &n->disk.hard_state;
+    struct raft_entry *entry;
+
+    if (msg->flags & RAFT_FLAG_REJECT)
+        return;
+    if (msg->kind == RAFT_MSG_VOTE_RESP && (hs->term != msg->term || hs->vote != msg->to))
+        sim_fail(s, "promise: node %d votes for %llu in term %llu, its disk does not know",
+                 n->at, (unsigned long long)msg->to, (unsigned long long)msg->term);
+    if (msg->kind != RAFT_MSG_APPEND_RESP || msg->match <= n->disk.checkpoint.index)
+        return;
+    entry = sim_disk_entry(&n->disk, msg->match);
+    if (entry == NULL || entry->term != raft_term_at(n->raft, msg->match))
+        sim_fail(s, "promise: node %d acknowledges %llu, its disk does not hold it", n->at,
+                 (unsigned long long)msg->match);
+}
+
 void sim_check_leases(struct raft_sim *s)
 {
     int holder = -1;

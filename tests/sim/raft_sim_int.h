@@ -93,6 +93,7 @@ struct sim_params {
     uint32_t client_us;
     uint32_t nemesis_us;
     uint32_t nemeses; /* bit per kind: each run knows only some of the faults */
+    uint32_t stalk_us;            /* how soon after its election */
     uint32_t cut_per_mille;       /* a leader that is hit is cut off, not killed */
     uint32_t slow_disk_us;        /* node 0's disk, always */
     uint32_t vote_hunt_per_mille; /* vote requests late, voters dead after their vote */
@@ -183,6 +184,7 @@ void sim_check_init(struct raft_sim *s);
 void sim_check_done(struct raft_sim *s);
 void sim_check_apply(struct raft_sim *s, struct sim_node *n, struct raft_entry *entry);
 void sim_check_leader(struct raft_sim *s, struct sim_node *n);
+void sim_check_promise(struct raft_sim *s, struct sim_node *n, const struct raft_message *msg);
 void sim_check_leases(struct raft_sim *s);
 void sim_check_logs(struct raft_sim *s);
 void sim_check_read(struct raft_sim *s, struct sim_node *n, const struct raft_read_state *read);

@@ -78,6 +78,7 @@ void sim_net_send(struct raft_sim *s, struct sim_node *n, const struct raft_mess
         sim_fail(s, "node %d: %s to nobody", n->at, raft_msg_kind_name(msg->kind));
         return;
     }
+    sim_check_promise(s, n, msg);
     late_us = hunt(s, n, msg);
     if (is_lost(s, n->at, to))
         return;
