@@ -32,10 +32,12 @@ $(B)/tests/bench/bench_%: $(B)/obj/tests/bench/bench_%.o
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -lpq
 
-.PHONY: model bench-tools
+.PHONY: model bench-tools bench-test
 model: $(B)/tests/model/txn_explorer
 	@$< check
 bench-tools: $(B)/tests/bench/tpch_gen $(B)/tests/bench/bench_failover $(B)/tests/bench/bench_idle
+bench-test: $(B)/tests/bench/tpch_gen
+	@tests/bench/tpch_test.sh $<
 
 # The simulated consensus group: build/tests/sim/raft_sim --seeds 1..1000.
 OBJ_raft_sim := $(patsubst %.c,$(B)/obj/%.o,tests/sim/raft_sim.c tests/sim/raft_sim_disk.c \

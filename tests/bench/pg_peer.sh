@@ -3,6 +3,7 @@
 #
 #   pg_peer.sh start [STANDBYS]   makes (once) and starts the primary and so many standbys
 #   pg_peer.sh sync on|off        synchronous_standby_names = 'ANY 1 (s1, s2, ...)', or none; waits for it
+#   pg_peer.sh alone              stops the standbys: the single server
 #   pg_peer.sh pid | conninfo | status | stop | destroy
 #
 # PEER_DIR (BENCH_DIR/pg), PEER_PORT (5632; standbys follow), PEER_CONF (more postgresql.conf lines),
@@ -90,6 +91,12 @@ sync)
         sleep 0.1
     done
     ;;
+alone) # without standbys; `start N` and `sync on` bring them back
+    "$0" sync off
+    for d in "$DIR"/s[0-9]*; do
+        [ -d "$d" ] && running "$d" && as "$PGBIN/pg_ctl" -D "$d" -m fast -w stop >/dev/null || true
+    done
+    ;;
 stop)
     for d in "$DIR"/s[0-9]* "$DIR/primary"; do
         [ -d "$d" ] && running "$d" && as "$PGBIN/pg_ctl" -D "$d" -m fast -w stop >/dev/null || true
@@ -101,5 +108,5 @@ status) for d in "$DIR/primary" "$DIR"/s[0-9]*; do
 done ;;
 pid) head -1 "$DIR/primary/postmaster.pid" ;;
 conninfo) echo "host=127.0.0.1 port=$PORT user=$U dbname=postgres" ;;
-*) sed -n '2,11p' "$0"; exit 2 ;;
+*) sed -n '2,12p' "$0"; exit 2 ;;
 esac

@@ -425,7 +425,7 @@ int main(int argc, char **argv)
     double scale = 1;
     const char *only = "all";
     struct gen g = {.dir = "."};
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (value && strcmp(argv[i], "-s") == 0)
             scale = atof(value);
@@ -435,7 +435,6 @@ int main(int argc, char **argv)
             g.dir = value;
         else
             scale = 0;
-        i++;
     }
     if (!(scale > 0) || scale > 100000) {
         fprintf(stderr, "usage: tpch_gen -s SCALE [-T TABLE|all] [-o DIRECTORY]\n");
