@@ -256,7 +256,7 @@ int rpc_conn_to(struct rpc_core *rc, node_id id, enum rpc_class cls, struct rpc_
         return err_set(err, ERR_CONNECTION_DOES_NOT_EXIST, "the node is shutting down");
     if (!peer)
         return err_set(err, ERR_CONNECTION_DOES_NOT_EXIST, "node %u is unknown", id);
-    if (peer->down)
+    if (peer->down && cls != RPC_LIVENESS) /* or nobody would notice that it is back */
         return err_set(err, ERR_CONNECTION_DOES_NOT_EXIST, "node %u is down", id);
     if (!peer->conns[cls] && rc->core->now < peer->dial_after[cls])
         return err_set(err, ERR_CONNECTION_DOES_NOT_EXIST, "node %u cannot be reached", id);

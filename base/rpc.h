@@ -118,7 +118,8 @@ void rpc_destroy(struct rpc *rpc);
 /* Where a node is. Repeating it with another address drops the old connections. Any core. */
 void rpc_peer_set(struct rpc *rpc, node_id id, const char *host, uint16_t port);
 void rpc_peer_remove(struct rpc *rpc, node_id id);
-/* down: calls in flight to it fail now and new ones fail at once until up again. Any core. */
+/* down: calls in flight to it fail now and new ones fail at once until up again, but on the
+ * liveness class, which is tried on. Any core. */
 void rpc_peer_down(struct rpc *rpc, node_id id, bool down);
 
 /* ---- calls ---- */
