@@ -95,8 +95,7 @@ static void note_lost(struct store *store, struct store_peer *peer)
     peer->was_alive = false;
     if (store->log)
         log_event(store->log, LOG_WARN, "node_lost", LOG_U64("peer", peer->node));
-    rpc_peer_down(store->rpc, peer->node, true);
-    rpc_peer_down(store->rpc, peer->node, false); /* fails what is under way; pings go on */
+    rpc_peer_down(store->rpc, peer->node, true); /* pings go on */
     for (uint32_t i = 0; i < store->runtime->core_count; i++) {
         struct store_core *sc = &store->cores[i];
         if (!atomic_exchange(&sc->lost_posted, true))
@@ -141,6 +140,7 @@ static void hear_pong(struct store *store, struct store_peer *peer, const struct
     if (peer->was_alive || until <= now_us)
         return;
     peer->was_alive = true;
+    rpc_peer_down(store->rpc, peer->node, false);
     if (store->log)
         log_event(store->log, LOG_INFO, "node_alive", LOG_U64("peer", peer->node),
                   LOG_U64("boot_epoch", hb->boot_epoch));
