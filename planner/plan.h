@@ -38,7 +38,16 @@
 
 typedef uint32_t plan_off;
 
+/* plan_key_part.column from here on: number of an expression of plan_target_index.exprs. */
+enum { PLAN_EXPR_PART = 0x8000 };
 enum { PLAN_MAGIC = 0x4e4c5043 /* "CPLN" */, PLAN_VERSION = 1 };
+
+/* What an offset called "program" points to: a compiled expression (types/expr). */
+struct plan_program {
+    uint32_t len;
+    uint32_t spare;
+    /* `len` bytes of program follow, 8-byte aligned */
+};
 
 /* An array of uint32 (offsets or numbers) elsewhere in the buffer. */
 struct plan_list {
@@ -191,6 +200,11 @@ struct plan_catalog_scan {
     uint32_t table_oid;
     struct plan_list attnums; /* one per output column */
     plan_off filter;
+};
+
+/* Rows pushed from outside (COPY FROM): batches of the operator's columns come from exec's source callback. */
+struct plan_source {
+    struct plan_op op;
 };
 
 struct plan_values {
@@ -492,6 +506,12 @@ struct plan {
 static inline uint32_t plan_list_get(const struct plan *plan, struct plan_list list, uint32_t i)
 {
     return plan_at(plan, list.at, uint32_t)[i];
+}
+static inline const void *plan_program_code(const struct plan *plan, plan_off off, uint32_t *len)
+{
+    const struct plan_program *p = plan_at(plan, off, struct plan_program);
+    *len = p->len;
+    return p + 1;
 }
 static inline const char *plan_str(const struct plan *plan, plan_off off)
 {
