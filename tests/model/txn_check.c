@@ -92,6 +92,7 @@ static const struct planted planted[] = {
     PLANT(RESOLVE_MARKER, "commit-small", ACKED_ABORTED),
     PLANT(RESOLVED_VISIBLE, "after-resolve", LOST_UPDATE),
     PLANT(RESTAGE_KEEPS_TS, "restage-reader", SNAPSHOT_CHANGED),
+    PLANT(RESOLVE_ANY_EPOCH, "restage", STUCK),
     PLANT(VALIDATE_FIRST, "skew", NOT_SERIALIZABLE),
     PLANT(VALIDATE_RAISES, "skew", NOT_SERIALIZABLE),
     PLANT(VALIDATE_LIMIT, "skew-limit", NOT_SERIALIZABLE),

@@ -368,10 +368,12 @@ static void moves_messages(struct moves *mv, int t)
                 continue;
             const struct group *g = &n.group[group];
             bool proposed = g->log_len > mv->from->group[group].log_len;
+            static const char *const said[] = {"", "answered from the first", "refused",
+                                               "answered with its outcome"};
+            int ts = proposed ? g->log[g->log_len - 1].ts : 0;
             moves_take(mv, &n, "%s T%d epoch %d arrives at %c: %s %d",
                        a->one_group ? "COMMIT" : "Prepare", t + 1, epoch, group_letter(group),
-                       proposed ? "proposed at ts" : "answered",
-                       proposed ? g->log[g->log_len - 1].ts : n.txn[t].reply[group].kind);
+                       proposed ? "proposed at ts" : said[n.txn[t].reply[group].kind], ts);
         }
     }
 }

@@ -144,6 +144,8 @@ void ghost_tell(const struct model *m, struct state *s, int t, enum outcome outc
         ghost_settle(m, s, t, outcome, ts);
         txn->told = (uint8_t)outcome;
         txn->commit_ts = ts;
+        if (!m->on[RULE_RESOLVE_ANY_EPOCH])
+            txn->commit_epoch = txn->epoch;
     }
     if (outcome == ABORTED && m->scenario->calm && m->scenario->plan[t].isolation == READ_COMMITTED)
         ghost_violate(s, NEEDLESS_ABORT);

@@ -303,24 +303,27 @@ static void moves_of_log(struct moves *mv, int group)
 }
 
 /* The outcome of `t` as far as its resolves are concerned: who knows it may send them. */
-static enum outcome find_known(const struct model *m, const struct state *s, int t, uint8_t *ts)
+static enum outcome find_known(const struct model *m, const struct state *s, int t, uint8_t *ts,
+                               uint8_t *epoch)
 {
     const struct txn *x = &s->txn[t];
     *ts = x->commit_ts;
+    *epoch = x->commit_epoch;
     if (!x->dead && x->phase == DONE_COMMIT)
         return COMMITTED;
     if (!x->dead && (x->phase == DONE_ABORT || x->phase == RETRIED))
         return ABORTED;
     const struct group *a = &s->group[s->key[m->anchor[t]].group];
     *ts = a->txn[t].record_ts;
+    *epoch = a->txn[t].record_epoch;
     return a->ready && a->txn[t].record > STAGING ? a->txn[t].record : OPEN;
 }
 
 static void moves_of_resolve(struct moves *mv, int t)
 {
     const struct state *s = mv->from;
-    uint8_t ts;
-    enum outcome known = find_known(mv->model, s, t, &ts);
+    uint8_t ts, epoch;
+    enum outcome known = find_known(mv->model, s, t, &ts, &epoch);
     if (!known)
         return;
     for (int group = 0; group < GROUPS; group++) {
@@ -328,8 +331,11 @@ static void moves_of_resolve(struct moves *mv, int t)
         if (!g->ready || !g->txn[t].prep_keys || log_find(g, ENTRY_RESOLVE, t))
             continue;
         struct state n = *s;
-        struct entry e = {
-            .kind = ENTRY_RESOLVE, .txn = (uint8_t)t, .ts = ts, .outcome = (uint8_t)known};
+        struct entry e = {.kind = ENTRY_RESOLVE,
+                          .txn = (uint8_t)t,
+                          .epoch = mv->model->on[RULE_RESOLVE_ANY_EPOCH] ? 0 : epoch,
+                          .ts = ts,
+                          .outcome = (uint8_t)known};
         if (!log_propose(&n.group[group], e))
             continue;
         for (int k = 0; k < KEYS; k++)

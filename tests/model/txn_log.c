@@ -222,6 +222,9 @@ static void apply_resolve(const struct model *m, struct state *s, int group, con
     struct group *g = &s->group[group];
     struct group_txn *gt = &g->txn[e->txn];
     int t = e->txn;
+    bool other = e->outcome == COMMITTED && gt->prep_keys && gt->prep_epoch != e->epoch;
+    if (other && !m->on[RULE_RESOLVE_ANY_EPOCH])
+        return;
     if (e->outcome == COMMITTED) {
         if (gt->prep_keys && m->on[RULE_RESOLVE_MARKER])
             gt->marker_ts = e->ts;

@@ -107,7 +107,7 @@ static void normalize_txn(const struct model *m, struct txn *x)
     memset(x->ack, 0, sizeof x->ack);
     x->validated = x->cand = x->epoch = 0;
     if (x->dead)
-        x->phase = x->commit_ts = x->op = 0;
+        x->phase = x->commit_ts = x->commit_epoch = x->op = 0;
     for (int i = 0; i < ATTEMPTS; i++) {
         struct attempt *a = &x->attempt[i];
         uint8_t left = 0;

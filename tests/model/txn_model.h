@@ -159,6 +159,7 @@ struct txn {
     uint8_t read_keys;
     uint8_t ack[GROUPS];
     uint8_t commit_ts;
+    uint8_t commit_epoch; /* only without resolve-any-epoch */
     struct attempt attempt[ATTEMPTS];
     struct reply reply[GROUPS];
     /* ghost */
