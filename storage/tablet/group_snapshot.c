@@ -144,6 +144,10 @@ static int open_stream(struct task *task, struct sending *s, struct err *err)
 
 static int send_all(struct task *task, struct sending *s, struct err *err)
 {
+    /* Raft asks again and again while the follower is away: no checkpoint for each of that. */
+    if (!store_node_alive(s->group->store, s->request.to_node))
+        return err_set(err, ERR_CONNECTION_DOES_NOT_EXIST, "node %u is down",
+                       s->request.to_node);
     int rc = group_checkpoint(task, s->group, &s->state, err);
     if (rc)
         return rc;
@@ -179,7 +183,7 @@ static void report_sent(struct sending *s, int rc, const struct err *err)
                                .ok = rc == 0,
                                .index = s->meta.index};
     group_step(group, &event);
-    if (!group->store->log)
+    if (!group->store->log || rc == ERR_CONNECTION_DOES_NOT_EXIST)
         return;
     if (rc)
         log_event(group->store->log, LOG_WARN, "snapshot_failed", LOG_U64("group", group->id),
