@@ -91,16 +91,15 @@ bool txn_state_outcome(const struct group *group, const struct kv_txn_id *txn, u
     struct txn_forbid forbid;
     if (txn_state_record(group, txn, &record) && record.status != TXN_STAGING)
         return set_answer(answer, record.status, record.epoch, record.ts);
-    if (find_slot(group, txn, session, &slot)) {
-        if (slot.number == txn->number)
-            return set_answer(answer, slot.outcome, 0, slot.ts);
-        if (TXN_ORDER_OF(session) < TXN_ORDER_OF(slot.session))
-            return set_answer(answer, TXN_ABORTED, 0, 0);
-    }
+    bool has_slot = find_slot(group, txn, session, &slot);
+    if (has_slot && slot.number == txn->number)
+        return set_answer(answer, slot.outcome, 0, slot.ts);
     if (find_marker(group, txn, &marker))
         return set_answer(answer, marker.outcome, marker.epoch, marker.ts);
     if (find_forbid(group, txn, &forbid))
         return set_answer(answer, TXN_FORBIDDEN, forbid.epoch, 0);
+    if (has_slot && TXN_ORDER_OF(session) < TXN_ORDER_OF(slot.session))
+        return set_answer(answer, TXN_GONE, 0, 0);
     return false;
 }
 
@@ -132,6 +131,17 @@ static void put_slot(struct applying *a, const struct kv_txn_id *txn, uint64_t s
     struct txn_slot slot = {.number = txn->number, .outcome = outcome, .ts = ts, .session = session};
     txn_slot_put(&value, &slot);
     put_state(a, key, txn_key_slot(key, txn, TXN_SLOT_OF(session)), &value);
+}
+
+static void put_forbid(struct applying *a, const struct kv_txn_id *txn, uint32_t epoch)
+{
+    if (a->faults & TXN_FAULT_FORBID_IN_MEMORY)
+        return;
+    uint8_t key[TXN_KEY_MAX];
+    struct buf value = {0};
+    struct txn_forbid forbid = {.epoch = epoch, .stamp = a->c->stamp};
+    txn_forbid_put(&value, &forbid);
+    put_state(a, key, txn_key_make(key, 'F', txn), &value);
 }
 
 static void drop_state(struct applying *a, char letter, const struct kv_txn_id *txn)
@@ -287,15 +297,9 @@ static void apply_ask(struct applying *a)
 {
     const struct txn_command *c = a->c;
     struct txn_record record;
-    struct txn_slot slot;
     if (txn_state_record(a->group, &c->txn, &record)) {
         set_answer(a->answer, record.status, record.epoch, record.ts);
         fill_groups(a->answer, &record);
-        return;
-    }
-    if (find_slot(a->group, &c->txn, c->session, &slot) && slot.number != c->txn.number &&
-        TXN_ORDER_OF(slot.session) > TXN_ORDER_OF(c->session)) {
-        set_answer(a->answer, TXN_GONE, 0, 0);
         return;
     }
     if (txn_state_outcome(a->group, &c->txn, c->session, a->answer)) {
@@ -323,13 +327,7 @@ static void apply_forbid(struct applying *a)
         return;
     }
     set_answer(a->answer, TXN_FORBIDDEN, c->epoch, 0);
-    if (a->faults & TXN_FAULT_FORBID_IN_MEMORY)
-        return;
-    uint8_t key[TXN_KEY_MAX];
-    struct buf value = {0};
-    struct txn_forbid forbid = {.epoch = c->epoch, .stamp = c->stamp};
-    txn_forbid_put(&value, &forbid);
-    put_state(a, key, txn_key_make(key, 'F', &c->txn), &value);
+    put_forbid(a, &c->txn, c->epoch);
 }
 
 /* True when prepared rows were installed or dropped. */
@@ -343,8 +341,14 @@ static bool apply_resolve(struct applying *a, const struct txn_finish *f)
         else if (record.status != f->outcome)
             return false; /* somebody decided otherwise: nothing may follow from this entry */
     }
-    if (!txn_state_prepared(a->group, &f->txn, &prepared) ||
-        (f->outcome == TXN_COMMITTED && prepared.epoch != f->epoch))
+    bool found = txn_state_prepared(a->group, &f->txn, &prepared);
+    if (!found && f->outcome == TXN_ABORTED) {
+        struct txn_marker marker;
+        if (!find_marker(a->group, &f->txn, &marker))
+            put_forbid(a, &f->txn, f->epoch); /* a prepare still on its way comes too late */
+        return false;
+    }
+    if (!found || (f->outcome == TXN_COMMITTED && prepared.epoch != f->epoch))
         return false;
     struct buf copy = {0}; /* the state store may move while tablets are made */
     uint8_t key[TXN_KEY_MAX];
@@ -439,10 +443,14 @@ static bool is_expired(char letter, const struct group_state_item *item, hlc_tim
     struct txn_record record;
     struct txn_forbid forbid;
     struct txn_slot slot;
+    struct txn_marker marker;
     switch (letter) {
     case 'R':
         return txn_record_decode(item->value, item->value_len, &record) && record.status == TXN_ABORTED &&
-               !record.n_groups && record.stamp < before;
+               record.stamp < before;
+    case 'M':
+        return txn_marker_decode(item->value, item->value_len, &marker) && marker.outcome == TXN_ABORTED &&
+               marker.stamp < before;
     case 'F': return txn_forbid_decode(item->value, item->value_len, &forbid) && forbid.stamp < before;
     default: return txn_slot_decode(item->value, item->value_len, &slot) && slot.ts < before;
     }
@@ -490,6 +498,7 @@ void txn_apply(struct group_apply *apply, uint32_t faults, const struct txn_comm
         group_gc_threshold_set(apply, command->ts);
         expire_letter(&a, 'R');
         expire_letter(&a, 'F');
+        expire_letter(&a, 'M');
         expire_letter(&a, 'S');
         answer->verdict = TXN_DONE;
         break;

@@ -42,6 +42,7 @@ struct lock_txn *txn_find_or_add(struct txn_group *g, const struct txn_call *cal
         txn->isolation = call->isolation;
         txn->anchor_group = call->anchor_group;
     }
+    txn->running = call->request;
     result->lock_epoch = g->term;
     result->incarnation = txn->incarnation;
     return txn;

@@ -62,8 +62,8 @@ static void follow_finish(void *arg, const struct txn_finish *finish, bool taken
     hlc_time ts = finish->outcome == TXN_COMMITTED ? finish->ts : 0;
     if (ts)
         hlc_merge_trusted(g->kv->hlc, ts);
-    if (g->leading && finish->what == TXN_RESOLVE && taken)
-        end_txn(g, &finish->txn, ts, false);
+    if (g->leading && finish->what == TXN_RESOLVE && (taken || finish->outcome == TXN_ABORTED))
+        end_txn(g, &finish->txn, ts, !taken);
 }
 
 /* The leader's lock table after an entry took effect. */
@@ -71,7 +71,8 @@ static void follow_apply(struct txn_group *g, const struct txn_command *c, const
 {
     struct lock_txn *txn;
     hlc_time ts = answer->verdict == TXN_COMMITTED ? answer->ts : 0;
-    bool aborted = answer->verdict == TXN_ABORTED || answer->verdict == TXN_FORBIDDEN;
+    bool aborted = answer->verdict == TXN_ABORTED || answer->verdict == TXN_FORBIDDEN ||
+                   answer->verdict == TXN_GONE;
     switch ((enum txn_kind)c->kind) {
     case TXN_COMMIT:
         if (ts || aborted)

@@ -38,7 +38,7 @@ enum {
     TXN_SLOT_CORE_SHIFT = 16,  /* of the slot number */
     TXN_NODES_MAX = 64,
     TXN_ID_BATCH = 32,
-    TXN_GROUP_MAX = 16,        /* participants kept without another allocation */
+    TXN_EDGES_MAX = 4,         /* blockers of one wait that are followed */
 };
 
 #define TXN_MS UINT64_C(1000000)
@@ -59,6 +59,7 @@ struct kv {
     uint32_t self;
     uint32_t boot_epoch;
     uint32_t n_data_groups;
+    uint32_t n_nodes;
     uint32_t faults;
     uint64_t lock_bytes_max;
     uint64_t retention_us;
@@ -70,19 +71,6 @@ struct kv {
     _Atomic uint32_t background; /* fibers of ours that still run */
     _Atomic uint64_t oldest_read[TXN_NODES_MAX + 1];   /* by node: its report */
     _Atomic uint64_t oldest_read_at[TXN_NODES_MAX + 1]; /* local monotonic ns of it */
-    struct kv_estimate *estimates; /* per core 0: sizes as leaders reported */
-};
-
-/* A group the transaction has something in. */
-struct kv_part {
-    uint32_t group;
-    bool rows;           /* wrote there (not only locks) */
-    uint64_t lock_epoch;
-    uint64_t incarnation;
-    uint64_t request;    /* last request number used */
-    bool waiting;        /* edges below are of a wait going on */
-    uint32_t n_edges;
-    struct txn_edge *edges;
 };
 
 /* A transaction another waits for. */
@@ -91,11 +79,25 @@ struct txn_edge {
     uint64_t started;
 };
 
+/* A group the transaction has something in. */
+struct kv_part {
+    uint32_t group;
+    bool rows;           /* wrote there (not only locks) */
+    uint32_t generation; /* of its key spans, as last heard */
+    uint64_t lock_epoch;
+    uint64_t incarnation;
+    uint64_t request;    /* last request number used */
+    bool asking;         /* a request that may wait is on its way */
+    uint32_t n_edges;
+    struct txn_edge edges[TXN_EDGES_MAX];
+};
+
 struct kv_private {
     struct kv_private *next;
     storage_id id;
     uint32_t created_seq;
     uint32_t bulk_seq; /* of its first bulk rows; 0 = none */
+    bool plain_rows;   /* has rows in the lock table too */
     const struct kv_schema *schema;
 };
 
@@ -111,16 +113,17 @@ struct kv_txn {
     uint32_t last_savepoint;
     hlc_time read_ts;      /* of the snapshot; 0 = none yet */
     hlc_time read_ts_min;  /* a restart asks for at least that */
+    hlc_time oldest_ts;    /* of its first statement: open portals may still read there */
     bool committing;
-    bool statement_done;   /* a statement has begun before */
+    uint32_t statements;   /* begun so far */
     int killed;            /* code of a deadlock's victim */
     uint32_t anchor_group; /* 0 = nothing locked yet */
     uint32_t n_parts, cap_parts;
     struct kv_part *parts;
-    uint16_t n_void, cap_void;
-    struct kv_seq_range *voided;
+    uint16_t n_void;
+    const struct kv_seq_range *voided;
     uint16_t n_opened;
-    uint32_t *opened;
+    const uint32_t *opened;
     struct kv_private *privates;
     struct list_node link; /* of the core's */
 };
@@ -138,6 +141,7 @@ struct kv_core {
     uint64_t order_next;
     struct mutex id_mutex;
     uint64_t id_next, id_end;
+    _Atomic uint64_t oldest_read; /* of the core's transactions; UINT64_MAX = none */
 };
 
 struct kv_core *kv_core_of(struct kv *kv, struct task *task);
@@ -190,6 +194,10 @@ int txn_send(struct task *task, struct kv *kv, struct txn_call *call, bool repea
 int txn_send_command(struct task *task, struct kv *kv, uint32_t group, const struct buf *command,
                      uint64_t deadline_ns, struct txn_answer *answer, uint8_t *status,
                      struct err *err) MUST_CHECK;
+/* Tells the leader and does not wait: directly when it is here, else one-way. */
+struct kv_part;
+void txn_post(struct task *task, struct kv *kv, const struct kv_txn *txn, const struct kv_part *part, uint8_t op,
+              const void *body, size_t body_len);
 void txn_route_register(struct kv *kv);
 struct txn_group *txn_local_group(struct kv *kv, uint32_t group);
 
@@ -197,15 +205,22 @@ struct txn_group *txn_local_group(struct kv *kv, uint32_t group);
 
 /* In the background, once a transaction at a time: finds out or decides what became of it, and tells this group. */
 void txn_recover_start(struct txn_group *g, struct lock_txn *txn);
-/* Everything known: tells groups, drops record and markers. Takes no memory of the caller. */
+/* The outcome is decided: tells the groups; when they are all of its participants (`all`), drops record and markers. */
 void txn_finish_start(struct kv_core *core, const struct kv_txn_id *txn, uint64_t session, uint32_t anchor_group,
-                      uint32_t epoch, uint8_t outcome, hlc_time ts, const uint32_t *groups, uint32_t n_groups);
+                      uint32_t epoch, uint8_t outcome, hlc_time ts, const uint32_t *groups, uint32_t n_groups,
+                      bool all);
 /* Asks what became of the transaction until it is known: decides it if need be. verdict: TXN_COMMITTED, TXN_ABORTED, TXN_GONE. */
 int txn_resolve_fate(struct task *task, struct kv *kv, const struct kv_txn_id *txn, uint64_t session,
                      uint32_t anchor_group, uint64_t deadline_ns, struct txn_answer *answer,
                      struct err *err) MUST_CHECK;
-void txn_upkeep_start(struct kv *kv);
+void txn_upkeep_register(struct kv *kv);
+void txn_upkeep_start(struct task *task, struct kv *kv);
 void txn_finishers_stop(struct kv_core *core);
+
+/* Is the transaction in the middle of its commit at its gateway, as far as that can be heard? */
+bool txn_gateway_is_committing(struct task *task, struct kv *kv, const struct kv_txn_id *txn);
+/* Does its gateway know it at all? True when it cannot be asked. */
+bool txn_gateway_knows(struct task *task, struct kv *kv, const struct kv_txn_id *txn);
 
 /* ---- deadlocks ---- */
 void txn_edges_push(struct txn_group *g, const struct lock_waiter *waiter);
