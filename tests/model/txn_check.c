@@ -83,7 +83,7 @@ static const struct planted planted[] = {
     PLANT(LOCK_PARTICIPANT, "foreign-key", FOREIGN_KEY),
     PLANT(GEN_AT_EVAL, "split-calm", HALF_COMMIT),
     PLANT(GEN_AT_APPLY, "split-calm", HALF_COMMIT),
-    PLANT(STAGE_ORDER, "split-calm", STUCK),
+    PLANT(STAGE_ORDER, "split-anchor", ACKED_ABORTED),
     PLANT(LOCK_CHECK, "foreign-key", FOREIGN_KEY),
     PLANT(TS_READ_CACHE, "reader", SNAPSHOT_CHANGED),
     PLANT(TS_NEWEST, "same-time", LOST_UPDATE),

@@ -48,8 +48,9 @@ enum outcome anchor_outcome(const struct model *m, const struct state *s, int tx
 
 void reply_send(struct state *s, int txn, int group, struct reply reply)
 {
-    if (!s->txn[txn].dead)
-        s->txn[txn].reply[group] = reply;
+    struct reply *box = &s->txn[txn].reply[group];
+    if (!s->txn[txn].dead && !(box->kind && box->epoch > reply.epoch))
+        *box = reply;
 }
 
 /* Unprepared locks of a finished transaction; not while an entry that needs them is on its way. */
