@@ -19,7 +19,7 @@ struct node {
     struct rpc *rpc;
     int counted[16];
     int count;
-    bool slow_cancelled;
+    bool slow_started, slow_cancelled;
     int stream_end;
     uint32_t who_core;
 };
@@ -46,6 +46,7 @@ static int serve_slow(struct task *task, void *ctx, const struct rpc_in *in, str
                       struct err *e)
 {
     struct node *n = ctx;
+    n->slow_started = true;
     int rc = task_sleep(task, 60000000000u, e);
     n->slow_cancelled = rc != 0;
     return rc;
@@ -253,26 +254,29 @@ static void lost_body(struct task *task, void *arg)
 {
     struct node n[2];
     make_pair(task, n);
+    check_echo(task, &n[0], 2, 10, 10);
     struct slow_call c = {.n = &n[0], .timeout_ns = 5000000};
     call_slow(task, &c);
     rt_check(c.rc == ERR_CONNECTION_FAILURE && strstr(c.err.message, "timed out") != NULL);
     while (!n[1].slow_cancelled) /* the handler over there is cancelled as well */
         nap(task, 1);
 
-    n[1].slow_cancelled = false;
+    n[1].slow_cancelled = n[1].slow_started = false;
     c = (struct slow_call){.n = &n[0]};
     struct task *child = task_spawn_joinable(task->core, TASK_TXN, "call", call_slow, &c);
-    nap(task, 5);
+    while (!n[1].slow_started)
+        nap(task, 1);
     task_cancel(child, ERR_QUERY_CANCELED, "canceling statement due to user request");
     task_join(task, child);
     rt_check(c.rc == ERR_QUERY_CANCELED);
     while (!n[1].slow_cancelled)
         nap(task, 1);
 
-    n[1].slow_cancelled = false;
+    n[1].slow_cancelled = n[1].slow_started = false;
     c = (struct slow_call){.n = &n[0]};
     child = task_spawn_joinable(task->core, TASK_TXN, "call", call_slow, &c);
-    nap(task, 5);
+    while (!n[1].slow_started)
+        nap(task, 1);
     rpc_peer_down(n[0].rpc, 2, true);
     task_join(task, child);
     rt_check(c.rc == ERR_CONNECTION_FAILURE); /* may have been executed */
@@ -287,8 +291,10 @@ static void lost_body(struct task *task, void *arg)
 
     /* the other side stops with a call in flight */
     c = (struct slow_call){.n = &n[0]};
+    n[1].slow_started = false;
     child = task_spawn_joinable(task->core, TASK_TXN, "call", call_slow, &c);
-    nap(task, 5);
+    while (!n[1].slow_started)
+        nap(task, 1);
     end_node(task, &n[1]);
     task_join(task, child);
     rt_check(c.rc == ERR_CONNECTION_FAILURE);
