@@ -1348,11 +1348,11 @@ copy_opt_list(A) ::= copy_opt_list(B) copy_opt_item(C). { A = ADD(B, C); }
 copy_opt_list(A) ::= . { A = NULL; }
 %type copy_opt_item {struct ast_node *}
 copy_opt_item(A) ::= BINARY(T). { A = build_def(ps, T.start, "format", build_string(ps, T.start, T.end, "binary")); }
-copy_opt_item(A) ::= FREEZE(T). { A = build_def(ps, T.start, "freeze", build_bool_const(ps, T, true)); }
+copy_opt_item(A) ::= FREEZE(T). { A = build_def(ps, T.start, "freeze", build_string(ps, T.start, T.end, "true")); }
 copy_opt_item(A) ::= DELIMITER(T) opt_as sconst(B). { A = build_def(ps, T.start, "delimiter", STRING(B)); }
 copy_opt_item(A) ::= NULL(T) opt_as sconst(B). { A = build_def(ps, T.start, "null", STRING(B)); }
 copy_opt_item(A) ::= CSV(T). { A = build_def(ps, T.start, "format", build_string(ps, T.start, T.end, "csv")); }
-copy_opt_item(A) ::= HEADER(T). { A = build_def(ps, T.start, "header", build_bool_const(ps, T, true)); }
+copy_opt_item(A) ::= HEADER(T). { A = build_def(ps, T.start, "header", build_string(ps, T.start, T.end, "true")); }
 copy_opt_item(A) ::= QUOTE(T) opt_as sconst(B). { A = build_def(ps, T.start, "quote", STRING(B)); }
 copy_opt_item(A) ::= ESCAPE(T) opt_as sconst(B). { A = build_def(ps, T.start, "escape", STRING(B)); }
 copy_opt_item(A) ::= FORCE(T) QUOTE columnList(B). {

@@ -123,7 +123,8 @@ size_t scan_name_cut(const char *name, size_t len)
 static void put_bytes(struct scan *scan, const char *bytes, size_t count)
 {
     if (scan->buffer_len + count + 1 > scan->buffer_bytes) {
-        size_t bytes_new = (scan->buffer_bytes + count) * 2 + 64;
+        /* Most literals are one run: fit it, and double only when a second one comes. */
+        size_t bytes_new = (scan->buffer_bytes ? 2 * (scan->buffer_bytes + count) : count) + 32;
         char *grown = arena_alloc(scan->arena, bytes_new);
         if (scan->buffer_len)
             memcpy(grown, scan->buffer, scan->buffer_len);
