@@ -78,7 +78,8 @@ struct raft_message {
     raft_term term;
 
     raft_term vote_term;   /* VOTE, PREVOTE and their answers */
-    raft_index index;      /* APPEND: entry before the first; _RESP: the same, repeated;
+    raft_index index;      /* APPEND: entry before the first; _RESP: equal to the leader's log up to
+                              here, durable or not; reject: the append's index, repeated;
                               VOTE: last of the candidate; SNAPSHOT: last covered */
     raft_term log_term;    /* term of the entry at `index` */
     raft_index commit;     /* APPEND */

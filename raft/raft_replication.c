@@ -321,12 +321,13 @@ void raft_acknowledge(struct raft *r, struct raft_effects *out, uint8_t flags)
         msg.flags |= RAFT_FLAG_QUARANTINED;
     msg.to_node = r->supported.node_id;
     msg.to_epoch = r->leader_epoch;
+    msg.index = r->match_leader;
     msg.match = r->match_leader < r->durable ? r->match_leader : r->durable;
     if (has_bug(r, RAFT_BUG_ACK_BEFORE_SYNC))
         msg.match = r->match_leader;
     if (r->installing) {
         msg.flags |= RAFT_FLAG_BUSY;
-        msg.match = 0;
+        msg.index = msg.match = 0;
     }
     msg.sent_us = r->heard_sent_us;
     msg.round = r->heard_round;
@@ -427,8 +428,10 @@ static void handle_reject(struct raft *r, struct raft_effects *out, struct raft_
 
     if (pr->state == PEER_SNAPSHOT || msg->index <= pr->match)
         return;
-    if (pr->state == PEER_PROBE && msg->index != pr->next - 1)
-        return; /* an older probe's */
+    if (pr->state == PEER_PROBE && msg->index != pr->next - 1) {
+        raft_replicate(r, out, pr); /* an older probe's, or an earlier boot's */
+        return;
+    }
     next = raft_log_find_term(&r->log, msg->hint_index, msg->hint_term) + 1;
     if (next > msg->index)
         next = msg->index;
@@ -439,34 +442,34 @@ static void handle_reject(struct raft *r, struct raft_effects *out, struct raft_
 }
 
 static void handle_match(struct raft *r, struct raft_effects *out, struct raft_progress *pr,
-                         raft_index match)
+                         const struct raft_message *msg)
 {
-    if (match > r->log.last)
+    if (msg->match > r->log.last || msg->index > r->log.last || msg->match > msg->index)
         return; /* no entry of this term's log: an answer we cannot have asked for */
-    if (match > pr->match) {
-        pr->match = match;
+    if (msg->match > pr->match) {
+        pr->match = msg->match;
         free_inflight(pr);
     }
-    if (pr->state == PEER_SNAPSHOT && pr->match >= r->log.start)
+    if (pr->state == PEER_SNAPSHOT && msg->index >= r->log.start)
         raft_progress_probe(r, pr);
-    if (pr->next <= pr->match)
-        pr->next = pr->match + 1;
-    if (pr->state == PEER_PROBE && pr->match + 1 >= pr->next) {
+    if (pr->state == PEER_PROBE && msg->index + 1 >= pr->next) {
         pr->state = PEER_REPLICATE;
         pr->probe_sent = false;
     }
+    if (pr->state == PEER_REPLICATE && pr->next <= msg->index)
+        pr->next = msg->index + 1; /* received; counted when durable */
     raft_try_commit(r, out);
     raft_replicate(r, out, pr);
 }
 
-static bool note_epoch(struct raft *r, struct raft_progress *pr, const struct raft_message *msg)
+/* What was on its way, or taken but not durable, died with an earlier boot. */
+static void note_epoch(struct raft *r, struct raft_progress *pr, const struct raft_message *msg)
 {
-    if (msg->from_epoch < pr->epoch)
-        return false;
-    if (msg->from_epoch > pr->epoch && pr->epoch != 0 && pr->state == PEER_REPLICATE)
-        raft_progress_probe(r, pr); /* what was on its way died with the earlier boot */
+    if (msg->from_epoch == pr->epoch)
+        return;
+    if (pr->epoch != 0 && pr->state == PEER_REPLICATE)
+        raft_progress_probe(r, pr);
     pr->epoch = msg->from_epoch;
-    return true;
 }
 
 void raft_on_append_resp(struct raft *r, struct raft_effects *out, const struct raft_message *msg)
@@ -474,8 +477,9 @@ void raft_on_append_resp(struct raft *r, struct raft_effects *out, const struct 
     struct raft_progress *pr = raft_progress_of(r, msg->from);
     bool quarantined = (msg->flags & RAFT_FLAG_QUARANTINED) != 0;
 
-    if (pr == NULL || !note_epoch(r, pr, msg))
+    if (pr == NULL || msg->from_epoch < pr->epoch)
         return;
+    note_epoch(r, pr, msg);
     if (quarantined && !pr->quarantined) {
         pr->match = 0;
         raft_progress_probe(r, pr);
@@ -488,7 +492,7 @@ void raft_on_append_resp(struct raft *r, struct raft_effects *out, const struct 
     } else if (msg->flags & RAFT_FLAG_REJECT) {
         handle_reject(r, out, pr, msg);
     } else {
-        handle_match(r, out, pr, msg->match);
+        handle_match(r, out, pr, msg);
     }
     raft_update_lease(r);
     raft_reads_advance(r, out);
