@@ -260,6 +260,7 @@ void group_close(struct task *task, struct group *group)
     while (group->busy || group->writes_out)
         wait_queue_wait_always(task, &group->idle);
     group_proposals_fail(group, GROUP_UNKNOWN);
+    store_unmark(group->sc, group);
     if (group->machine)
         group->store->config.machine->destroy(group->machine);
     raft_effects_done(&group->effects);

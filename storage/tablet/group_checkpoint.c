@@ -153,8 +153,9 @@ static int write_checkpoint(struct task *task, struct group *group, struct buf *
         store_fail(group->store, err);
         return rc;
     }
-    memmove(group->dropped, group->dropped + n_dropped,
-            (group->n_dropped - n_dropped) * sizeof *group->dropped);
+    if (n_dropped)
+        memmove(group->dropped, group->dropped + n_dropped,
+                (group->n_dropped - n_dropped) * sizeof *group->dropped);
     group->n_dropped -= n_dropped;
     group->checkpoint = index;
     group->checkpoint_term = term;

@@ -38,6 +38,7 @@ static void report_fatal(struct core *core, struct core_msg *msg)
         log_event(store->log, LOG_ERROR, "store_failed", LOG_ERR(&store->fatal));
     if (store->config.on_fatal)
         store->config.on_fatal(store->config.fatal_arg, &store->fatal);
+    atomic_store(&store->fatal_posted, false);
 }
 
 void store_fail(struct store *store, const struct err *err)
@@ -45,6 +46,7 @@ void store_fail(struct store *store, const struct err *err)
     if (atomic_exchange(&store->failed, true))
         return;
     store->fatal = *err;
+    atomic_store(&store->fatal_posted, true);
     core_post(store->runtime->cores[0], &store->fatal_msg, report_fatal);
 }
 
@@ -274,6 +276,14 @@ static void close_group(struct task *task, void *arg)
     group_close(task, arg);
 }
 
+static void settle_core(struct task *task, void *arg)
+{
+    struct store_core *sc = arg;
+    store_core_settle(task, sc);
+    while (sc->core->index == 0 && atomic_load(&sc->store->fatal_posted))
+        task_yield(task);
+}
+
 static void drain_core(struct task *task, void *arg)
 {
 }
@@ -328,8 +338,10 @@ void store_close(struct task *task, struct store *store)
         wal_close(task, store->wal);
     if (store->lsm)
         lsm_node_close(task, store->lsm);
-    for (uint32_t i = 0; i < store->runtime->core_count; i++)
+    for (uint32_t i = 0; i < store->runtime->core_count; i++) {
+        core_call(task, store->cores[i].core, TASK_CONSENSUS, settle_core, &store->cores[i]);
         store_core_done(&store->cores[i]);
+    }
     hlc_done(&store->hlc);
     store_dir_close(task, store->dir);
     free(store->routes);

@@ -95,6 +95,7 @@ struct store {
     _Atomic bool disk_full;
     struct err fatal;
     struct core_msg fatal_msg;
+    _Atomic bool fatal_posted;
     struct task *upkeep; /* core 0; joined at close */
     _Atomic uint32_t users; /* handlers that wait: closing waits for them */
 };
@@ -117,6 +118,9 @@ int store_on_raft(struct task *task, void *ctx, const struct rpc_in *in, struct 
                   struct err *err);
 /* The group has effects to act on: at the end of this turn. */
 void store_mark(struct store_core *sc, struct group *group);
+void store_unmark(struct store_core *sc, struct group *group);
+/* Until nothing of the core's part is on its way any more; on that core. */
+void store_core_settle(struct task *task, struct store_core *sc);
 void store_core_init(struct store_core *sc, struct store *store, struct core *core);
 void store_core_done(struct store_core *sc);
 

@@ -24,6 +24,24 @@ void store_mark(struct store_core *sc, struct group *group)
     core_defer(sc->core, &sc->defer, end_turn);
 }
 
+void store_unmark(struct store_core *sc, struct group *group)
+{
+    if (!group->marked)
+        return;
+    struct group **at = &sc->dirty_head;
+    while (*at && *at != group)
+        at = &(*at)->dirty_next;
+    if (!*at)
+        return;
+    *at = group->dirty_next;
+    if (!*at) {
+        sc->dirty_tail = &sc->dirty_head;
+        while (*sc->dirty_tail)
+            sc->dirty_tail = &(*sc->dirty_tail)->dirty_next;
+    }
+    group->marked = false;
+}
+
 static void resume_groups(struct core *core, struct core_msg *msg)
 {
     struct store_core *sc = container_of(msg, struct store_core, resume);
@@ -160,6 +178,12 @@ void store_core_init(struct store_core *sc, struct store *store, struct core *co
     sc->out = calloc(store->n_nodes + 1, sizeof *sc->out);
     if (!sc->out)
         abort();
+}
+
+void store_core_settle(struct task *task, struct store_core *sc)
+{
+    while (sc->defer.queued || sc->resume_posted || atomic_load(&sc->lost_posted))
+        task_yield(task);
 }
 
 void store_core_done(struct store_core *sc)
