@@ -328,6 +328,11 @@ static void answer_old_term(struct raft *r, struct raft_effects *out,
     case RAFT_MSG_PREVOTE:
         raft_on_vote(r, out, msg);
         return;
+    case RAFT_MSG_VOTE_RESP:
+    case RAFT_MSG_PREVOTE_RESP:
+        /* Whoever refuses, or only grants a pre-vote, keeps its earlier term. */
+        raft_on_vote_resp(r, out, msg);
+        return;
     case RAFT_MSG_SNAPSHOT:
         out->snapshot_discard = true;
         return;

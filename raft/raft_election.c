@@ -233,7 +233,8 @@ void raft_on_vote_resp(struct raft *r, struct raft_effects *out, const struct ra
     if (msg->kind == RAFT_MSG_PREVOTE_RESP) {
         if (r->role != RAFT_PRECANDIDATE || msg->vote_term != r->hs.term + 1)
             return;
-    } else if (r->role != RAFT_CANDIDATE || msg->vote_term != r->hs.term) {
+    } else if (r->role != RAFT_CANDIDATE || msg->vote_term != r->hs.term ||
+               (granted && msg->term != r->hs.term)) {
         return;
     }
     if (granted && msg->read_limit > r->read_floor)

@@ -5,6 +5,8 @@
 
 #include "raft/raft_int.h"
 
+#define ENTRY_OVERHEAD 16 /* counted for each entry besides its bytes */
+
 /* ---- progress ---- */
 
 void raft_leader_start(struct raft *r)
@@ -132,9 +134,12 @@ static void send_entries(struct raft *r, struct raft_effects *out, struct raft_p
     uint32_t count = 0;
 
     while (count < available && count < RAFT_MSG_ENTRIES_MAX) {
-        if (count > 0 && bytes + entries[count]->size_bytes > r->config.append_bytes_max)
+        uint64_t cost = ENTRY_OVERHEAD + entries[count]->size_bytes;
+
+        if (count > 0 && bytes + cost > r->config.append_bytes_max)
             break;
-        bytes += entries[count++]->size_bytes;
+        bytes += cost;
+        count++;
     }
     send_append(r, out, pr, pr->next - 1, entries, count, 0);
     if (pr->state == PEER_PROBE) {
