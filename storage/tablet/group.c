@@ -100,8 +100,14 @@ static void act_on_effects(struct group *group)
         group_snapshot_send(group, &effects->snapshots.items[i]);
     for (size_t i = 0; i < effects->loads.count; i++)
         group_load(group, &effects->loads.items[i]);
+    uint64_t early = group->early_seq;
     bool role_changed = effects->role_changed, healed = effects->quarantine_ended;
     raft_effects_reset(effects);
+    if (early) {
+        struct raft_event event = {.kind = RAFT_EV_PERSISTED, .seq = early};
+        group->early_seq = 0;
+        group_step(group, &event);
+    }
     if (role_changed)
         note_role(group);
     if (healed && group->store->log)
@@ -312,10 +318,16 @@ uint32_t group_leader_node(const struct group *group)
     return group->leader_node;
 }
 
-bool group_lease_ok(const struct group *group)
+bool group_lease_ok(struct group *group)
 {
-    return group_is_leader(group) && !hlc_is_fenced(&group->store->hlc) &&
-           raft_lease_ok(group->raft, store_now_us(group->store));
+    if (!group_is_leader(group) || hlc_is_fenced(&group->store->hlc))
+        return false;
+    if (raft_lease_ok(group->raft, store_now_us(group->store)))
+        return true;
+    /* A group gone quiet let its lease run out: a round from now it has one again. */
+    if (raft_deadline_us(group->raft) == RAFT_NEVER)
+        group_wake_up(group);
+    return false;
 }
 
 hlc_time group_read_limit(const struct group *group)

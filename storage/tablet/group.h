@@ -223,8 +223,9 @@ raft_index group_applied(const struct group *group); /* complete commands only *
 uint32_t group_leader_node(const struct group *group);
 
 /* May a read be served at the state applied so far, at this moment? Asks the clock. Again after
- * evaluating. */
-bool group_lease_ok(const struct group *group);
+ * evaluating. A group without traffic for seconds goes quiet and has no lease: asking wakes it, a
+ * network round later it has one (group_read_barrier waits for that). */
+bool group_lease_ok(struct group *group);
 /* Largest timestamp at which a quorum has agreed to reads being served (transactions.md step 9). */
 hlc_time group_read_limit(const struct group *group);
 /* Where the read cache of this leadership starts: the largest limit the votes returned. */

@@ -94,6 +94,7 @@ struct group {
     struct group_write *writes_head, **writes_tail; /* not accepted yet */
     uint32_t writes_out;                            /* accepted, not answered */
     struct core_timer write_timer;
+    uint64_t early_seq; /* planted: acknowledged before its time */
 
     /* applying */
     struct raft_entry **queue; /* ring of entries to apply */

@@ -114,6 +114,10 @@ void group_persist(struct group *group)
     write->wal.hard_state = effects->persist.has_hard_state ? &write->hard_state : NULL;
     write->wal.entries = effects->persist.entries;
     write->wal.n_entries = (uint32_t)effects->persist.count;
+    if (store_has_bug(group->store, STORE_BUG_ACK_BEFORE_SYNC)) {
+        group->early_seq = write->seq;
+        write->seq = 0;
+    }
     if (!group->writes_head && !core_timer_is_armed(&group->write_timer) &&
         give_write(group, write))
         return;

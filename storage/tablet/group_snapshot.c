@@ -404,9 +404,11 @@ static void take_state(struct group *group, const struct group_checkpoint_head *
     group_chunks_done(&group->chunks);
     group_chunks_init(&group->chunks);
     group_proposals_overtaken(group, head->index, head->term);
-    state_map_done(&group->state);
-    group->state = *state;
-    state_map_init(state);
+    if (!store_has_bug(group->store, STORE_BUG_SNAPSHOT_WITHOUT_STATE)) {
+        state_map_done(&group->state);
+        group->state = *state;
+        state_map_init(state);
+    }
     group->conf = head->conf;
     group->gc_threshold = head->gc_threshold;
     group->applied = group->complete = group->checkpoint = head->index;

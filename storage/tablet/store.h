@@ -64,6 +64,14 @@ struct store_port;
 struct store_port *store_port_create(struct rpc *rpc);
 void store_port_destroy(struct store_port *port); /* after rpc_stop */
 
+/* Planted faults, for the tests of the tests. */
+enum store_bug {
+    STORE_BUG_ACK_BEFORE_SYNC = 1,        /* raft is told of durability when the log was asked */
+    STORE_BUG_CHECKPOINT_UNFLUSHED = 2,   /* a checkpoint does not wait for the tablets */
+    STORE_BUG_SNAPSHOT_WITHOUT_STATE = 4, /* the state store of a snapshot is not installed */
+    STORE_BUG_LOG_CUT_AHEAD = 8,          /* the log is shortened before the checkpoint is durable */
+};
+
 struct store_config {
     const struct group_machine_ops *machine;
     void *machine_factory;
@@ -77,6 +85,7 @@ struct store_config {
     uint64_t log_bytes_max;                 /* above it groups are checkpointed; 0 = 128 MiB */
     uint64_t log_segment_bytes;             /* 0 = wal.h's */
     uint64_t block_cache_bytes;             /* 0 = 64 MiB */
+    uint32_t bugs;                          /* enum store_bug; tests only */
     /* The log failed: nothing is acknowledged any more. Called once; the server logs and exits. */
     void (*on_fatal)(void *arg, const struct err *err);
     void *fatal_arg;

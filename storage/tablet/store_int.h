@@ -105,6 +105,11 @@ static inline uint64_t store_now_us(const struct store *store)
     return env_boot_ns(store->env) / 1000;
 }
 
+static inline bool store_has_bug(const struct store *store, enum store_bug bug)
+{
+    return __builtin_expect((store->config.bugs & bug) != 0, 0);
+}
+
 /* What this node's leaders may ask to be allowed to read at: hlc.h's time. */
 hlc_time store_read_limit_now(struct store *store);
 struct store_route_entry *store_find(const struct store *store, uint32_t group_id);
