@@ -184,6 +184,8 @@ raft_index raft_log_find_term(const struct raft_log *log, raft_index index, raft
 {
     if (index > log->last)
         index = log->last;
+    if (index <= log->start)
+        return index;
     for (size_t i = log->runs_count; i-- > 0;) {
         if (log->runs[i].first > index)
             continue;
@@ -191,5 +193,5 @@ raft_index raft_log_find_term(const struct raft_log *log, raft_index index, raft
             return index;
         index = log->runs[i].first - 1;
     }
-    return index < log->start ? index : log->start;
+    return log->start;
 }

@@ -55,7 +55,8 @@ bool raft_log_term(const struct raft_log *log, raft_index index, raft_term *term
 raft_term raft_log_last_term(const struct raft_log *log);
 /* NULL when not cached. */
 struct raft_entry *raft_log_entry(const struct raft_log *log, raft_index index);
-/* Largest index <= `index` whose term is <= `term`; start if there is none above it. */
+/* Largest index <= `index` whose term is <= `term`; start if there is none above it. An index below start
+ * is returned as it is. */
 raft_index raft_log_find_term(const struct raft_log *log, raft_index index, raft_term term);
 
 #endif

@@ -58,3 +58,8 @@ tidy: $(B)/tests/tidy/tidy
 	@$< .
 tidy-test: $(B)/tests/tidy/tidy
 	@tests/tidy/tidy_test.sh $<
+$(B)/tests/unit/raft/test_raft_sim: $(B)/obj/tests/unit/raft/test_raft_sim.o $(OBJ_raft_sim) $(B)/lib/libraft.a \
+		$(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS_SYS)
