@@ -93,6 +93,11 @@ void print_name(struct printer *p, const char *name)
     print_text(p, ast_print_name(p->arena, name));
 }
 
+void print_name_copy(struct printer *p, const char *name)
+{
+    print_name(p, arena_strdup(p->arena, name));
+}
+
 void print_literal(struct printer *p, const char *text)
 {
     print_text(p, ast_print_literal(p->arena, text));
@@ -343,7 +348,7 @@ static void print_a_const(struct printer *p, const void *node)
         break;
     case AST_CONST_BIT:
         print_text(p, c->text[0] == 'x' ? "X" : "B");
-        print_literal(p, c->text + 1);
+        print_text(p, quote_with(p->arena, c->text + 1, '\'', "", false)); /* has no escapes */
         break;
     case AST_CONST_BOOL:
         print_text(p, c->ival ? "TRUE" : "FALSE");

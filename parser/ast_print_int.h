@@ -11,6 +11,7 @@ typedef void print_fn(struct printer *p, const void *node);
 void print_text(struct printer *p, const char *text);
 void print_format(struct printer *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void print_name(struct printer *p, const char *name);
+void print_name_copy(struct printer *p, const char *name); /* of a name that will not stay */
 void print_literal(struct printer *p, const char *text);
 void print_child(struct printer *p, const void *node);           /* as it stands; NULL prints nothing */
 void print_operand(struct printer *p, const struct ast_node *n); /* in brackets unless of one piece */

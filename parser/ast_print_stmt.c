@@ -74,9 +74,21 @@ static void print_copy_options(struct printer *p, const struct ast_list *options
     print_text(p, ")");
 }
 
-static void print_dotted_text(struct printer *p, const char *name)
+/* A setting's name: words joined by dots. */
+static void print_setting(struct printer *p, const char *name)
 {
-    print_text(p, name); /* a setting's name: words joined by dots, folded when read */
+    char word[512];
+    for (;;) {
+        const char *dot = strchrnul(name, '.');
+        size_t len = (size_t)(dot - name) < sizeof word - 1 ? (size_t)(dot - name) : sizeof word - 1;
+        memcpy(word, name, len);
+        word[len] = 0;
+        print_name_copy(p, word);
+        if (!*dot)
+            return;
+        print_text(p, ".");
+        name = dot + 1;
+    }
 }
 
 /* ---- COPY, transactions, settings ---- */
@@ -159,8 +171,9 @@ static void print_variable_set_stmt(struct printer *p, const void *node)
 {
     const struct ast_variable_set_stmt *s = node;
     if (s->kind == AST_SET_RESET || s->kind == AST_SET_RESET_ALL) {
-        print_text(p, "RESET ");
-        print_dotted_text(p, s->kind == AST_SET_RESET ? s->name : "ALL");
+        print_text(p, s->kind == AST_SET_RESET ? "RESET " : "RESET ALL");
+        if (s->kind == AST_SET_RESET)
+            print_setting(p, s->name);
         return;
     }
     print_text(p, s->is_local ? "SET LOCAL " : "SET ");
@@ -169,7 +182,7 @@ static void print_variable_set_stmt(struct printer *p, const void *node)
     } else if (s->args && ast_is(type_cast, s->args->items[0])) {
         print_zone_interval(p, ast_to(type_cast, s->args->items[0]));
     } else {
-        print_dotted_text(p, s->name);
+        print_setting(p, s->name);
         print_text(p, s->kind == AST_SET_CURRENT ? " FROM CURRENT" : s->kind == AST_SET_DEFAULT ? " TO DEFAULT" : " TO ");
         print_list(p, s->args, ", ");
     }
@@ -178,8 +191,10 @@ static void print_variable_set_stmt(struct printer *p, const void *node)
 static void print_variable_show_stmt(struct printer *p, const void *node)
 {
     const char *name = ast_to(variable_show_stmt, node)->name;
-    print_text(p, "SHOW ");
-    print_dotted_text(p, strcmp(name, "all") == 0 ? "ALL" : name);
+    bool all = strcmp(name, "all") == 0;
+    print_text(p, all ? "SHOW ALL" : "SHOW ");
+    if (!all)
+        print_setting(p, name);
 }
 
 static void print_constraints_set_stmt(struct printer *p, const void *node)
@@ -850,7 +865,7 @@ static void print_grant_target(struct printer *p, const struct ast_grant_stmt *s
     for (uint32_t i = 0; i < s->objects->count; i++) {
         print_text(p, i ? ", " : "");
         if (s->kind == AST_OBJ_PARAMETER)
-            print_dotted_text(p, ast_string_at(s->objects, i));
+            print_setting(p, ast_string_at(s->objects, i));
         else
             print_object(p, s->kind, s->objects->items[i]);
     }

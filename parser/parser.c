@@ -54,6 +54,13 @@ static int begin(struct parse_state *ps, const char *text, size_t len, struct ar
     if (len >= UINT32_MAX - 1)
         return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "query string is longer than 4 GB");
     ps->len = (uint32_t)len;
+    const char *nul = len ? memchr(text, 0, len) : NULL;
+    if (nul) { /* valid UTF-8, but no text of SQL: names and strings of the tree end at one */
+        err_set(err, ERR_CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": 0x00");
+        if (err)
+            err_position(err, parse_position(text, len, (uint32_t)(nul - text)));
+        return ERR_CHARACTER_NOT_IN_REPERTOIRE;
+    }
     return ERR_OK;
 }
 

@@ -12,6 +12,7 @@
  * Invariants
  * 1. The text need not be NUL-terminated and is not kept: the tree holds copies of what it needs.
  * 2. The caller has checked that the text is valid in UTF-8; the parser never reads past text + len either way.
+ *    A NUL in it is 22021.
  * 3. Statements PostgreSQL has and we do not are unsupported_stmt nodes, never 42601.
  * 4. Parsing does not recurse: nesting beyond AST_DEPTH_MAX is 54001, never a crash.
  *

@@ -63,3 +63,11 @@ $(B)/tests/unit/raft/test_raft_sim: $(B)/obj/tests/unit/raft/test_raft_sim.o $(O
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS_SYS)
+
+# SQL text through the parser, mutated without libFuzzer: build/tests/fuzz/fuzz_sql --runs 100000 tests/golden/parser/*.txt
+$(B)/obj/tests/fuzz/fuzz_sql.o: CFLAGS_ALL += -DFUZZ_STANDALONE
+$(B)/obj/tests/fuzz/fuzz_sql.o: | $(GEN_HDR_base) $(GEN_HDR_parser)
+$(B)/tests/fuzz/fuzz_sql: $(B)/obj/tests/fuzz/fuzz_sql.o $(B)/lib/libparser.a $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
