@@ -164,9 +164,9 @@ static void fill_config(struct raft_config *config)
     default_u32(&config->cache_bytes_max, 4u << 20);
 }
 
-/* Entries or a snapshot of a later term than the hard state: that record did not survive the same torn
- * write, or the snapshot was stored by itself. A vote in that term, had it been answered, would be
- * durable, so there was none. */
+/* Entries or a snapshot of a later term than the hard state: that record did not survive the same
+ * torn write, or the snapshot was stored by itself. A vote in that term, had it been answered,
+ * would be durable, so there was none. */
 static void adopt_term(struct raft *r, raft_term term)
 {
     if (term <= r->hs.term)

@@ -1,18 +1,19 @@
 /* raft.h: consensus of one group as a pure state machine.
  *
- * raft_step(r, event, effects) takes one event (a message, a tick, a proposal, a completion) and adds to
- * `effects` what the driver must now do. No I/O, no clock, no threads: time comes in event->now_us
- * (CLOCK_BOOTTIME, must not go back), randomness from config.seed. Several steps may add to the same
- * effects before the driver acts on them; raft_effects_reset empties it.
+ * raft_step(r, event, effects) takes one event (a message, a tick, a proposal, a completion) and
+ * adds to `effects` what the driver must now do. No I/O, no clock, no threads: time comes in
+ * event->now_us (CLOCK_BOOTTIME, must not go back), randomness from config.seed. Several steps may
+ * add to the same effects before the driver acts on them; raft_effects_reset empties it.
  *
  * What the driver does with effects (always one group's), in this order:
  *   1. messages    send, now. What must wait for the disk is held back inside until PERSISTED.
- *   2. persist     hand to the log as one write: the reset (all the log holds is void, it starts after
- *                  reset_index), the entries (the first one's index truncates whatever the log holds
- *                  from there on), the hard state; in submission order per group. When durable:
- *                  RAFT_EV_PERSISTED with persist.seq (a later seq covers all before it).
- *   3. install     put the received state in place, durably, then RAFT_EV_INSTALLED. The log is reset by
- *                  the persist that follows; a crash in between is sorted out by raft_create.
+ *   2. persist     hand to the log as one write: the reset (all the log holds is void, it starts
+ *                  after reset_index), the entries (the first one's index truncates whatever the
+ *                  log holds from there on), the hard state; in submission order per group. When
+ *                  durable: RAFT_EV_PERSISTED with persist.seq (a later seq covers all before it).
+ *   3. install     put the received state in place, durably, then RAFT_EV_INSTALLED. The log is
+ *                  reset by the persist that follows; a crash in between is sorted out by
+ *                  raft_create.
  *   4. apply       run the entries on the state machine in order; then RAFT_EV_APPLIED (may be late
  *                  and merged). They are committed and locally durable.
  *   5. the rest    snapshots to send, entries to load, reads, role changes, proposal results.
@@ -23,16 +24,17 @@
  *  3. Only entries of the leader's term commit by counting.
  *  4. A completion counts for the write it belongs to, never for a later write of the same index
  *     (writes are numbered; a truncation clips what earlier writes may still confirm).
- *  5. Support. Hearing its leader, a replica refuses votes and pre-votes for support_ms; the time is
- *     counted from its receipt there and from the sending here, so the leader's lease (the time up to
- *     which a quorum supports it) ends first. Support is volatile: after a boot nothing is granted for
- *     support_ms. A term that rises does not end it; RELEASE or a vote marked TRANSFER does. A voter
- *     counts for the lease only once it acknowledged an entry of the leader's term in its present boot.
+ *  5. Support. Hearing its leader, a replica refuses votes and pre-votes for support_ms; the time
+ *     is counted from its receipt there and from the sending here, so the leader's lease (the time
+ *     up to which a quorum supports it) ends first. Support is volatile: after a boot nothing is
+ *     granted for support_ms. A term that rises does not end it; RELEASE or a vote marked TRANSFER
+ *     does. A voter counts for the lease only once it acknowledged an entry of the leader's term
+ *     in its present boot.
  *  6. A leader that sent TIMEOUT_NOW has no lease for the rest of its term.
  *  7. A quarantined replica neither votes, campaigns nor acknowledges before it was refilled.
  *
- * Memory: the core holds a reference on each cached log entry; effects hold one on each entry in them,
- * until reset. A struct raft and its effects belong to one core.
+ * Memory: the core holds a reference on each cached log entry; effects hold one on each entry in
+ * them, until reset. A struct raft and its effects belong to one core.
  *
  * From Raft (Ongaro's dissertation: 3, 4.2.1-4.3, 6.4, 9.6), etcd's raft (progress, async storage
  * writes, testdata), TigerBeetle and PAR (protocol-aware recovery) for quarantine.
@@ -95,9 +97,10 @@ struct raft_config {
     uint32_t bugs;                  /* planted faults (raft_int.h); tests only */
 };
 
-/* What the store recovered. entries: those after snapshot.index and up to the last durable one (older
- * or conflicting ones are tolerated and dropped), consecutive; borrowed, references are taken. A replica
- * whose log was found corrupt passes what is surely good and hard_state.quarantine. */
+/* What the store recovered. entries: those after snapshot.index and up to the last durable one
+ * (older or conflicting ones are tolerated and dropped), consecutive; borrowed, references are
+ * taken. A replica whose log was found corrupt passes what is surely good and
+ * hard_state.quarantine. */
 struct raft_start {
     uint64_t now_us;
     uint64_t boot_us; /* when the store started; 0 = a store that never ran before */
@@ -116,7 +119,7 @@ enum raft_event_kind {
     RAFT_EV_PERSISTED,
     RAFT_EV_APPLIED,
     RAFT_EV_INSTALLED,       /* `ok` false: could not; the leader will offer another */
-    RAFT_EV_SNAPSHOT_STATUS, /* the stream to `peer` ended, `ok`: delivered; index: its last entry */
+    RAFT_EV_SNAPSHOT_STATUS, /* the stream to `peer` ended; `ok`: delivered; index: its last */
     RAFT_EV_LOADED,          /* answer to a load effect; count 0 = no longer in the log */
     RAFT_EV_COMPACT,         /* entries up to `index` (<= applied) are no longer needed */
     RAFT_EV_READ,            /* linearizable read without relying on a lease */
@@ -144,7 +147,7 @@ struct raft_event {
     uint64_t epoch;    /* SUPPORT given: the node's boot epoch. Else: the node's name for this
                           uninterrupted period of support; rises with its boots and every lapse */
     uint64_t until_us; /* SUPPORT: by our clock */
-    struct raft_message *message;     /* MESSAGE; entries are shared, the struct stays the caller's */
+    struct raft_message *message;     /* MESSAGE; entries are shared, the struct stays yours */
     struct raft_entry **entries;      /* PROPOSE (index and term are set here), LOADED; borrowed */
     size_t entries_count;             /* LOADED entries start at the load's first index */
     const struct raft_conf *new_conf; /* PROPOSE_CONF */
@@ -244,10 +247,11 @@ void raft_destroy(struct raft *r);
 
 void raft_step(struct raft *r, const struct raft_event *event, struct raft_effects *effects);
 
-/* When the next tick is due: TICK at or after it; earlier ticks do no harm. RAFT_NEVER when quiescent. */
+/* When the next tick is due: TICK at or after it; earlier ticks do no harm. RAFT_NEVER when
+ * quiescent. */
 uint64_t raft_deadline_us(const struct raft *r);
-/* May a read be served here at `now_us`, at the state applied so far? Leader, lease in force, an entry of
- * its own term applied. Ask again after the read was evaluated. */
+/* May a read be served here at `now_us`, at the state applied so far? Leader, lease in force, an
+ * entry of its own term applied. Ask again after the read was evaluated. */
 bool raft_lease_ok(const struct raft *r, uint64_t now_us);
 /* The time up to which the lease lasts; 0 = none. RAFT_NEVER in a group of one voter. */
 uint64_t raft_lease_until_us(const struct raft *r);
@@ -255,8 +259,8 @@ uint64_t raft_lease_until_us(const struct raft *r);
 uint64_t raft_read_limit(const struct raft *r);
 /* Largest limit returned by the votes that made this leader: where its read cache starts. */
 uint64_t raft_read_floor(const struct raft *r);
-/* Head of a snapshot stream: what the receiving driver steps as RAFT_EV_MESSAGE once all of the state
- * arrived. False when r no longer leads. `meta` must outlive `msg`. */
+/* Head of a snapshot stream: what the receiving driver steps as RAFT_EV_MESSAGE once all of the
+ * state arrived. False when r no longer leads. `meta` must outlive `msg`. */
 bool raft_snapshot_message(const struct raft *r, raft_replica_id to,
                            const struct raft_snapshot_meta *meta, struct raft_message *msg);
 /* Lets go of cached entries (durable, applied) until at most this many bytes are held. */

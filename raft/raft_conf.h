@@ -1,16 +1,16 @@
 /* raft_conf.h: who belongs to a group.
  *
- * A configuration is joint from the start: a member may vote in the incoming majority, in the outgoing
- * one, or in both; a configuration with any outgoing voter is joint and every decision (election,
- * commit, lease, read index, read limit) needs both majorities. Members that vote in neither are
- * learners: they receive the log and are not counted.
+ * A configuration is joint from the start: a member may vote in the incoming majority, in the
+ * outgoing one, or in both; a configuration with any outgoing voter is joint and every decision
+ * (election, commit, lease, read index, read limit) needs both majorities. Members that vote in
+ * neither are learners: they receive the log and are not counted.
  *
  * Invariants
  * 1. Members are sorted by replica_id, which is unique in the group for ever (never reused).
- * 2. `generation` rises when a replica is re-created under the same id; messages of an older one are
- *    dropped.
- * 3. An empty configuration (count == 0) belongs to an uninitialised replica: it may vote, and never
- *    campaigns.
+ * 2. `generation` rises when a replica is re-created under the same id; messages of an older one
+ *    are dropped.
+ * 3. An empty configuration (count == 0) belongs to an uninitialised replica: it may vote, and
+ *    never campaigns.
  *
  * After Raft's dissertation chapter 4.3 (joint consensus) and etcd's quorum package.
  */

@@ -111,8 +111,8 @@ void raft_campaign_pre(struct raft *r, struct raft_effects *out)
     ask_votes(r, out, RAFT_MSG_PREVOTE, r->hs.term + 1, 0);
 }
 
-/* The requests are held back until term and vote are durable, and so is all of the log they speak of
- * (writes become durable in order); the own vote is counted then. */
+/* The requests are held back until term and vote are durable, and so is all of the log they speak
+ * of (writes become durable in order); the own vote is counted then. */
 void raft_campaign(struct raft *r, struct raft_effects *out, bool transfer)
 {
     raft_become_follower(r, out, r->hs.term + 1, 0);
@@ -184,9 +184,9 @@ static bool decide_vote(struct raft *r, struct raft_effects *out, const struct r
 
     if (r->hs.quarantine != RAFT_HEALTHY && !has_bug(r, RAFT_BUG_QUARANTINED_VOTES))
         return false;
-    /* Refused without taking over the term: a replica cut off from a leader that others support must
-     * not disturb. Nor does it matter whether candidate or voter are voters in the configuration
-     * known here: it may be old (a learner promoted without knowing must vote). */
+    /* Refused without taking over the term: a replica cut off from a leader that others support
+     * must not disturb. Nor does it matter whether candidate or voter are voters in the
+     * configuration known here: it may be old (a learner promoted without knowing must vote). */
     if (!(msg->flags & RAFT_FLAG_TRANSFER) && raft_is_supporting(r))
         return false;
     if (!pre && msg->vote_term > r->hs.term)

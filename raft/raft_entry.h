@@ -5,8 +5,9 @@
  * atomic because the log writer and the network run on other threads than the group's core.
  *
  * Invariants
- * 1. From the moment a second reference exists nothing but `refs` changes. The one writer before that
- *    is whoever creates it (fills `bytes`) and raft_step, which gives a proposal its term and index.
+ * 1. From the moment a second reference exists nothing but `refs` changes. The one writer before
+ *    that is whoever creates it (fills `bytes`) and raft_step, which gives a proposal its term and
+ *    index.
  * 2. (index, term) names the bytes: two entries with the same pair in one group are equal.
  * 3. size_bytes <= RAFT_ENTRY_BYTES_MAX; longer commands are cut by their owner.
  */
@@ -35,8 +36,8 @@ struct raft_entry {
     uint8_t bytes[];
 };
 
-/* One reference, the caller's. `bytes` may be NULL: the caller then fills entry->bytes before it shares
- * the entry. index and term are 0 until set. Aborts when the system is out of memory. */
+/* One reference, the caller's. `bytes` may be NULL: the caller then fills entry->bytes before it
+ * shares the entry. index and term are 0 until set. Aborts when the system is out of memory. */
 struct raft_entry *raft_entry_create(enum raft_entry_kind kind, const void *bytes,
                                      uint32_t size_bytes);
 struct raft_entry *raft_entry_ref(struct raft_entry *entry);

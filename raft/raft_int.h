@@ -1,12 +1,12 @@
 /* raft_int.h: the state of a group's core, shared by the files of this folder.
  *
  * raft.c dispatches; one file each owns a part of the state: raft_election.c (terms, votes, roles),
- * raft_support.c (support given, lease, read limits, quiescence), raft_replication.c (log, progress,
- * commit), raft_persist.c (writes under way, what must wait for them, applying), raft_read.c,
- * raft_snapshot.c, raft_transfer.c, raft_refill.c (quarantine).
+ * raft_support.c (support given, lease, read limits, quiescence), raft_replication.c (log,
+ * progress, commit), raft_persist.c (writes under way, what must wait for them, applying),
+ * raft_read.c, raft_snapshot.c, raft_transfer.c, raft_refill.c (quarantine).
  *
- * A step runs to its end without re-entering raft_step. Persisting is collected (hs_dirty, entries in
- * out->persist) and numbered once, in raft_persist_finish, at the end of the step.
+ * A step runs to its end without re-entering raft_step. Persisting is collected (hs_dirty, entries
+ * in out->persist) and numbered once, in raft_persist_finish, at the end of the step.
  */
 #ifndef CAIRN_RAFT_RAFT_INT_H
 #define CAIRN_RAFT_RAFT_INT_H
@@ -175,7 +175,8 @@ static inline bool has_bug(const struct raft *r, enum raft_bug bug)
     return __builtin_expect((r->config.bugs & bug) != 0, 0);
 }
 
-/* An invariant of shared, durable state. Aborts; under planted bugs the simulator reports it instead. */
+/* An invariant of shared, durable state. Aborts; under planted bugs the simulator reports it
+ * instead. */
 void raft_broken(struct raft *r, const char *what);
 #define raft_check(r, cond) (__builtin_expect(!!(cond), 1) || (raft_broken((r), #cond), false))
 

@@ -1,8 +1,8 @@
+#include "raft/raft_log_int.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "raft/raft_log_int.h"
 
 void raft_log_init(struct raft_log *log, raft_index start, raft_term start_term)
 {

@@ -1,7 +1,8 @@
 /* raft_log_int.h: the log as the core sees it.
  *
- * Terms are known for every index after the compacted prefix (as runs: terms change rarely), entries only
- * for a cached suffix. What left the cache is loaded by the driver for a peer that needs it.
+ * Terms are known for every index after the compacted prefix (as runs: terms change rarely),
+ * entries only for a cached suffix. What left the cache is loaded by the driver for a peer that
+ * needs it.
  *
  *      start                 cached_first            last
  *      | (start_term)        |                       |
@@ -9,7 +10,8 @@
  *  ....][ terms only ........][ terms and entries ...]
  *
  * Invariants
- * 1. start <= cached_first - 1 <= last; runs[] cover (start, last] with strictly rising index, and term.
+ * 1. start <= cached_first - 1 <= last; runs[] cover (start, last] with strictly rising index, and
+ *    term.
  * 2. The log holds one reference on each cached entry.
  */
 #ifndef CAIRN_RAFT_RAFT_LOG_INT_H
@@ -55,8 +57,8 @@ bool raft_log_term(const struct raft_log *log, raft_index index, raft_term *term
 raft_term raft_log_last_term(const struct raft_log *log);
 /* NULL when not cached. */
 struct raft_entry *raft_log_entry(const struct raft_log *log, raft_index index);
-/* Largest index <= `index` whose term is <= `term`; start if there is none above it. An index below start
- * is returned as it is. */
+/* Largest index <= `index` whose term is <= `term`; start if there is none above it. An index
+ * below start is returned as it is. */
 raft_index raft_log_find_term(const struct raft_log *log, raft_index index, raft_term term);
 
 #endif

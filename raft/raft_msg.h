@@ -1,9 +1,9 @@
 /* raft_msg.h: what replicas of a group say to each other, and its binary form.
  *
  * An append without entries is the heartbeat: it probes the log, moves the follower's commit index,
- * carries the lease's clock reading and the read limit, so there is one path for all of it. An answer
- * repeats the newest clock reading, round and read limit the follower heard in this term, so answers
- * may be merged or lost without harm.
+ * carries the lease's clock reading and the read limit, so there is one path for all of it. An
+ * answer repeats the newest clock reading, round and read limit the follower heard in this term,
+ * so answers may be merged or lost without harm.
  *
  * Binary form (all varints LEB128, at most 10 bytes; u8 fixed):
  *
@@ -103,8 +103,8 @@ void raft_message_copy(struct raft_message *to, const struct raft_message *from)
 size_t raft_message_encoded_size(const struct raft_message *msg);
 /* Writes exactly raft_message_encoded_size bytes and returns that number. */
 size_t raft_message_encode(const struct raft_message *msg, uint8_t *out);
-/* DATA_CORRUPTED for anything the encoder would not write; *consumed may be < size_bytes (messages are
- * packed back to back). On success raft_message_clear is the caller's. */
+/* DATA_CORRUPTED for anything the encoder would not write; *consumed may be < size_bytes (messages
+ * are packed back to back). On success raft_message_clear is the caller's. */
 int raft_message_decode(const uint8_t *bytes, size_t size_bytes, struct raft_message *msg,
                         size_t *consumed, struct err *err) MUST_CHECK;
 

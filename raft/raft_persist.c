@@ -1,4 +1,5 @@
-/* Writes under way, and what waits for them: messages that name the term, acknowledgements, applying. */
+/* Writes under way, and what waits for them: messages that name the term, acknowledgements,
+ * applying. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,10 +128,12 @@ void raft_persist_finish(struct raft *r, struct raft_effects *out)
 
 bool raft_is_stalled(const struct raft *r)
 {
+    const struct raft_write *oldest;
+
     if (r->writes_count == 0)
         return false;
-    return r->now_us >
-           r->writes[r->writes_head & (r->writes_cap - 1)].submitted_us + ms_to_us(r->config.stall_ms);
+    oldest = &r->writes[r->writes_head & (r->writes_cap - 1)];
+    return r->now_us > oldest->submitted_us + ms_to_us(r->config.stall_ms);
 }
 
 static void advance_durable(struct raft *r, uint64_t seq)

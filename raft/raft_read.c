@@ -1,4 +1,5 @@
-/* Linearizable reads without a lease: a quorum repeats a heartbeat round begun after the read came. */
+/* Linearizable reads without a lease: a quorum repeats a heartbeat round begun after the read
+ * came. */
 #include "raft/raft_int.h"
 
 static void answer_read(struct raft_effects *out, uint64_t read_id, raft_index index, bool ok)
@@ -13,8 +14,9 @@ static bool owns_commit(const struct raft *r)
     return r->hs.commit >= r->term_start;
 }
 
-/* Reads share rounds: one is under way at most, whoever comes meanwhile waits for the next. A read asked
- * again (the driver lost patience) is a new read: it takes today's commit index and a new round. */
+/* Reads share rounds: one is under way at most, whoever comes meanwhile waits for the next. A read
+ * asked again (the driver lost patience) is a new read: it takes today's commit index and a new
+ * round. */
 void raft_on_read(struct raft *r, struct raft_effects *out, uint64_t read_id)
 {
     raft_wake(r, out);

@@ -1,11 +1,12 @@
-/* A replica that lost part of its log may have acknowledged what it no longer holds, and, if it lost its
- * hard state, voted in terms it no longer knows. It takes part again when neither can matter:
+/* A replica that lost part of its log may have acknowledged what it no longer holds, and, if it
+ * lost its hard state, voted in terms it no longer knows. It takes part again when neither can
+ * matter:
  *   - the leader named an index (its last, when asked in this boot): everything this replica ever
- *     acknowledged that is committed lies at or below it. The replica must hold the log durably up to
- *     there, and know it committed.
- *   - hard state lost: every other member answered in this boot. Whoever once got a forgotten vote was in
- *     that vote's term then, so the term taken over from the answers is at least as high; in that term
- *     itself no vote is given.
+ *     acknowledged that is committed lies at or below it. The replica must hold the log durably up
+ *     to there, and know it committed.
+ *   - hard state lost: every other member answered in this boot. Whoever once got a forgotten vote
+ *     was in that vote's term then, so the term taken over from the answers is at least as high;
+ *     in that term itself no vote is given.
  * After protocol-aware recovery (Alagappan et al., FAST '18). */
 #include "raft/raft_int.h"
 

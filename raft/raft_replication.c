@@ -210,7 +210,8 @@ void raft_heartbeat_all(struct raft *r, struct raft_effects *out, uint8_t flags)
         if (pr->state == PEER_SNAPSHOT && pr->snapshot_retry_us != 0 &&
             r->now_us >= pr->snapshot_retry_us)
             raft_progress_probe(r, pr);
-        /* The log was compacted past what is on its way; should that be lost no probe could tell. */
+        /* The log was compacted past what is on its way; should that be lost no probe could tell.
+         * */
         if (pr->state == PEER_REPLICATE && pr->next <= r->log.start)
             raft_progress_probe(r, pr);
         pr->probe_sent = false;
@@ -300,7 +301,8 @@ void raft_try_commit(struct raft *r, struct raft_effects *out)
         return;
     if (!raft_log_term(&r->log, index, &term))
         return;
-    /* Entries of earlier terms commit only below one of ours: a majority alone does not keep them. */
+    /* Entries of earlier terms commit only below one of ours: a majority alone does not keep them.
+     * */
     if (term != r->hs.term && !has_bug(r, RAFT_BUG_COMMIT_OLD_TERM))
         return;
     raft_set_commit(r, out, index);

@@ -1,5 +1,5 @@
-/* Followers that need what the log no longer holds. The driver carries the state; the core decides when
- * to send one, whether to take one, and what the log is afterwards. */
+/* Followers that need what the log no longer holds. The driver carries the state; the core decides
+ * when to send one, whether to take one, and what the log is afterwards. */
 #include "raft/raft_int.h"
 
 #define RETRY_HEARTBEATS 4

@@ -3,16 +3,35 @@
 
 #include "raft/raft_int.h"
 
+static bool is_members_node(const struct raft *r, uint32_t node_id)
+{
+    for (int i = 0; i < r->conf.count; i++) {
+        if (r->conf.members[i].node_id == node_id)
+            return true;
+    }
+    return node_id == r->supported.node_id;
+}
+
 static struct raft_node_support *node_support(struct raft *r, uint32_t node_id, bool add)
 {
     for (int i = 0; i < r->nodes_count; i++) {
         if (r->nodes[i].node_id == node_id)
             return &r->nodes[i];
     }
-    if (!add || r->nodes_count == RAFT_MEMBERS_MAX)
+    if (!add)
         return NULL;
-    r->nodes[r->nodes_count].node_id = node_id;
-    return &r->nodes[r->nodes_count++];
+    if (r->nodes_count < RAFT_MEMBERS_MAX) {
+        r->nodes[r->nodes_count] = (struct raft_node_support){.node_id = node_id};
+        return &r->nodes[r->nodes_count++];
+    }
+    /* There is a place for every member's node: one of a former member goes. */
+    for (int i = 0; i < r->nodes_count; i++) {
+        if (!is_members_node(r, r->nodes[i].node_id)) {
+            r->nodes[i] = (struct raft_node_support){.node_id = node_id};
+            return &r->nodes[i];
+        }
+    }
+    return NULL;
 }
 
 uint64_t raft_support_until(const struct raft *r)
@@ -75,8 +94,8 @@ static void end_support(struct raft *r, struct raft_effects *out)
     raft_schedule_election(r, r->now_us);
 }
 
-/* Looks at every message: the supported leader shows in a later term or boot, or says outright, that it
- * leads no longer. Only that ends support early; a term that rises elsewhere does not. */
+/* Looks at every message: the supported leader shows in a later term or boot, or says outright,
+ * that it leads no longer. Only that ends support early; a term that rises elsewhere does not. */
 void raft_on_release(struct raft *r, struct raft_effects *out, const struct raft_message *msg)
 {
     bool over;
@@ -90,9 +109,9 @@ void raft_on_release(struct raft *r, struct raft_effects *out, const struct raft
         end_support(r, out);
 }
 
-/* A period of support that lapsed may have let its giver vote for another leader, which the node-wide
- * support of a later period knows nothing of: the giver counts again once it answered an append sent in
- * the new period. */
+/* A period of support that lapsed may have let its giver vote for another leader, which the
+ * node-wide support of a later period knows nothing of: the giver counts again once it answered an
+ * append sent in the new period. */
 static void receive_support(struct raft *r, struct raft_effects *out,
                             struct raft_node_support *node, uint64_t period, uint64_t until_us)
 {

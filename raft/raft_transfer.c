@@ -1,4 +1,5 @@
-/* Leadership that moves on purpose: bring the target up to date, give up the lease, tell it to campaign. */
+/* Leadership that moves on purpose: bring the target up to date, give up the lease, tell it to
+ * campaign. */
 #include "raft/raft_int.h"
 
 static bool may_lead(const struct raft *r, const struct raft_progress *pr)

@@ -1,7 +1,7 @@
 /* raft_wire_int.h: bounds-checked varints for this folder's binary forms.
  *
- * A reader that ran past its end or met a malformed number is `bad` from then on and yields zeros, so a
- * decoder checks once at its end (and before it allocates).
+ * A reader that ran past its end or met a malformed number is `bad` from then on and yields zeros,
+ * so a decoder checks once at its end (and before it allocates).
  */
 #ifndef CAIRN_RAFT_RAFT_WIRE_INT_H
 #define CAIRN_RAFT_RAFT_WIRE_INT_H

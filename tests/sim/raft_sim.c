@@ -303,7 +303,7 @@ static void crash_some(struct raft_sim *s)
     sim_crash(s, n);
     if (s->params.corrupt && sim_chance(s, 300) && !n->up &&
         n->disk.hard_state.quarantine == RAFT_HEALTHY && n->at < s->params.voters &&
-        sim_quarantined(s) < (s->params.voters - 1) / 2)
+        sim_quarantined(s) < (s->params.joint ? 1 : (s->params.voters - 1) / 2))
         sim_disk_lose(s, n);
     sim_push(s, (struct sim_event){
                     .at = s->now + 100 + down_us, .kind = SIM_RESTART, .node = n->at});
@@ -618,6 +618,7 @@ static void draw_focus(struct raft_sim *s)
         FAST_ELECTIONS(p);
         p->voters = 3;
         p->learners = 0;
+        p->joint = false;
         p->config.election_jitter_ms = 20;
         p->slow_disk_us = 150000;
         p->config.append_bytes_max = p->config.inflight_bytes_max = 0;
@@ -641,6 +642,7 @@ static void draw_params(struct raft_sim *s)
 
     p->voters = sim_chance(s, 600) ? 3 : 5;
     p->learners = sim_chance(s, 150) ? 1 : 0;
+    p->joint = p->voters == 5 && sim_chance(s, 200);
     p->delay_us = DRAW(s, 50, 200, 2000, 20000);
     p->jitter_us = DRAW(s, 10, 500, 20000, 100000);
     p->long_delay_per_mille = DRAW(s, 0, 0, 5, 30, 150);
@@ -694,6 +696,15 @@ static void set_calm_params(struct raft_sim *s)
     };
 }
 
+static uint8_t role_of(const struct raft_sim *s, int i)
+{
+    if (i >= s->params.voters)
+        return RAFT_LEARNER;
+    if (!s->params.joint)
+        return RAFT_VOTER;
+    return i < 2 ? RAFT_VOTER_OUTGOING : i > 2 ? RAFT_VOTER : RAFT_VOTER | RAFT_VOTER_OUTGOING;
+}
+
 static void start_nodes(struct raft_sim *s)
 {
     struct raft_conf conf = {0};
@@ -703,7 +714,7 @@ static void start_nodes(struct raft_sim *s)
         raft_conf_put(&conf, (struct raft_member){
                                  .replica_id = (uint64_t)i + 1,
                                  .node_id = (uint32_t)i + 1,
-                                 .roles = i < s->params.voters ? RAFT_VOTER : RAFT_LEARNER});
+                                 .roles = role_of(s, i)});
     for (int i = 0; i < s->nodes_count; i++) {
         struct sim_node *n = &s->nodes[i];
 
@@ -770,12 +781,12 @@ static void log_nodes(struct raft_sim *s)
     }
 }
 
-/* The faults end. Only a quorum needs to stay healthy; when a store was corrupted all come back, for
- * it may need to hear from everyone. */
+/* The faults end. Only a quorum needs to stay healthy; when a store was corrupted all come back,
+ * for it may need to hear from everyone. */
 static void run_liveness(struct raft_sim *s)
 {
     uint64_t healed_at = s->now;
-    bool all_up = sim_quarantined(s) > 0 || sim_chance(s, 500);
+    bool all_up = sim_quarantined(s) > 0 || s->params.joint || sim_chance(s, 500);
     int down = (s->params.voters - 1) / 2;
 
     s->calm = true;

@@ -88,6 +88,7 @@ struct sim_read {
 
 struct sim_params {
     int voters, learners;
+    bool joint; /* of five: 1 2 3 outgoing, 3 4 5 incoming */
     uint32_t delay_us, jitter_us, long_delay_per_mille, loss_per_mille, dup_per_mille;
     uint32_t disk_us, disk_jitter_us, disk_stall_per_mille;
     uint32_t client_us;

@@ -110,7 +110,8 @@ void sim_net_snapshot(struct raft_sim *s, struct sim_node *n,
 
     *meta = (struct raft_snapshot_meta){n->applied, s->committed_term[n->applied],
                                         n->disk.checkpoint.conf};
-    if (n->applied < request->min_index || !raft_snapshot_message(n->raft, request->to, meta, &head))
+    if (n->applied < request->min_index ||
+        !raft_snapshot_message(n->raft, request->to, meta, &head))
         ok = false;
     sim_push(s, (struct sim_event){.at = s->now + took,
                                    .kind = SIM_STATUS,
@@ -147,7 +148,10 @@ void sim_net_snapshot(struct raft_sim *s, struct sim_node *n,
 void sim_net_ping(struct raft_sim *s, struct sim_node *n)
 {
     sim_push(s, (struct sim_event){
-                    .at = s->now + s->params.config.heartbeat_ms * 1000, .kind = SIM_PING, .node = n->at, .from = n->at,
+                    .at = s->now + s->params.config.heartbeat_ms * 1000,
+                    .kind = SIM_PING,
+                    .node = n->at,
+                    .from = n->at,
                     .life = n->life});
     for (int to = 0; to < s->nodes_count; to++) {
         if (to != n->at && !is_lost(s, n->at, to))

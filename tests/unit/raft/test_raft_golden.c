@@ -1,8 +1,8 @@
 /* Golden scripts of the consensus core: tests/golden/raft/<name>.txt.
  *
- * A script is a run of blocks: commands, one a line, then "----", then what they caused, then an empty
- * line. Lines with '#' are remarks. Nothing happens by itself: messages wait in a network until
- * delivered, writes in a disk until persisted, the clock moves when told.
+ * A script is a run of blocks: commands, one a line, then "----", then what they caused, then an
+ * empty line. Lines with '#' are remarks. Nothing happens by itself: messages wait in a network
+ * until delivered, writes in a disk until persisted, the clock moves when told.
  *
  *   nodes N [learners=K] [external] [quiesce=MS] [append=BYTES] [inflight=N] [uncommitted=BYTES]
  *   time MS                       moves the clock
@@ -13,8 +13,8 @@
  *   deliver [A->B] [kind]         delivers what waits (and matches), not what that causes
  *   drop [A->B] [kind] | hold [A->B] [kind] (keeps a copy aside) | release (puts copies back)
  *   apply N                       the state machine has applied everything it was given
- *   stable                        delivers, persists, applies until nothing is left; prints roles only
- *   read N ID | transfer N TO | compact N INDEX | trim N | checkpoint N
+ *   stable                        delivers, persists, applies until nothing is left; prints roles
+ *   only read N ID | transfer N TO | compact N INDEX | trim N | checkpoint N
  *   snapshot A->B | snapstatus N PEER ok|lost | installed N [failed] | load N
  *   inject A->B kind [transfer] field=value...
  *   crash N | restart N [uptime=MS] [lose=log|hard] [forget_hs] [keep=INDEX]
@@ -658,7 +658,8 @@ static void cmd_status(struct world *w, struct node *n)
     struct raft_status st;
 
     raft_status(n->raft, &st);
-    say(w, "%s term=%llu vote=%llu leader=%llu log=%llu..%llu durable=%llu commit=%llu applied=%llu",
+    say(w,
+        "%s term=%llu vote=%llu leader=%llu log=%llu..%llu durable=%llu commit=%llu applied=%llu",
         role_name(st.role), (unsigned long long)st.term, (unsigned long long)st.vote,
         (unsigned long long)st.leader, (unsigned long long)st.first, (unsigned long long)st.last,
         (unsigned long long)st.durable, (unsigned long long)st.commit,

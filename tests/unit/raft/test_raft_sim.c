@@ -1,5 +1,5 @@
-/* The simulated group in the small: a few hundred seeds, equal seeds equal, every planted fault found. The
- * long runs are build/tests/sim/raft_sim's. */
+/* The simulated group in the small: a few hundred seeds, equal seeds equal, every planted fault
+ * found. The long runs are build/tests/sim/raft_sim's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
