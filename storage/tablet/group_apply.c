@@ -111,9 +111,10 @@ static void apply_command(struct group *group, const struct raft_entry *entry,
 /* Where the log can be cut so that a slow follower still finds what it lacks. */
 static void count_applied(struct group *group, const struct raft_entry *entry)
 {
-    uint64_t before = group->applied_bytes / GROUP_RETAIN_MARK_BYTES;
+    uint64_t step = group->store->config.log_retain_bytes / GROUP_RETAIN_MARKS;
+    uint64_t before = group->applied_bytes / step;
     group->applied_bytes += entry->size_bytes + 64;
-    if (group->applied_bytes / GROUP_RETAIN_MARK_BYTES == before)
+    if (group->applied_bytes / step == before)
         return;
     if (group->marks_count == GROUP_RETAIN_MARKS) {
         group->marks_head = (group->marks_head + 1) % GROUP_RETAIN_MARKS;

@@ -116,10 +116,9 @@ static raft_index log_needed_after(struct group *group, raft_index index)
         if (status->peers[i].match < keep)
             keep = status->peers[i].match;
     free(status);
-    if (keep < index && group->marks_count) {
-        raft_index oldest = group->marks[group->marks_head].index;
-        uint64_t span = group->applied_bytes - group->marks[group->marks_head].bytes;
-        if (span >= (uint64_t)(GROUP_RETAIN_MARKS - 1) * GROUP_RETAIN_MARK_BYTES && keep < oldest)
+    if (keep < index && group->marks_count == GROUP_RETAIN_MARKS) {
+        raft_index oldest = group->marks[group->marks_head].index; /* too far behind: a snapshot */
+        if (keep < oldest)
             keep = oldest < index ? oldest : index;
     }
     return keep;

@@ -25,8 +25,7 @@ enum {
     GROUP_APPLY_BYTES_TURN = 1 << 20,       /* applied at most in one turn of the core */
     GROUP_PROPOSED_BYTES_MAX = 32 << 20,    /* waiting; one command may exceed it alone */
     GROUP_THROTTLED_BYTES = 64 << 10,       /* commands from this size wait for memtables */
-    GROUP_RETAIN_MARK_BYTES = 1 << 20,
-    GROUP_RETAIN_MARKS = 32,                /* log kept for slow followers: 32 MiB */
+    GROUP_RETAIN_MARKS = 32, /* steps in which log_retain_bytes is measured */
     GROUP_RAFT_CACHE_BYTES = 2 << 20,
     GROUP_QUIESCE_MS = 5000,
 };
@@ -130,7 +129,7 @@ struct group {
     struct {
         raft_index index;
         uint64_t bytes;
-    } marks[GROUP_RETAIN_MARKS]; /* ring: where applied_bytes passed each MiB */
+    } marks[GROUP_RETAIN_MARKS]; /* ring: where applied_bytes passed each step */
     uint32_t marks_head, marks_count;
     uint32_t snapshots_out;
 };

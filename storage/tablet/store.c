@@ -173,6 +173,8 @@ static struct store *create_store(struct env *env, struct store_dir *dir,
         store->config.max_clock_offset_us = STORE_CLOCK_OFFSET_US;
     if (!store->config.log_bytes_max)
         store->config.log_bytes_max = STORE_LOG_BYTES;
+    if (!store->config.log_retain_bytes)
+        store->config.log_retain_bytes = STORE_LOG_RETAIN_BYTES;
     hlc_init(&store->hlc, env, store->config.max_clock_offset_us);
     store->peers = calloc(store->n_nodes + 1, sizeof *store->peers);
     store->cores = calloc(runtime->core_count, sizeof *store->cores);

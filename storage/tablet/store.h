@@ -84,6 +84,7 @@ struct store_config {
     uint64_t memtable_bytes_max;            /* of the node; 0 = 64 MiB */
     uint64_t log_bytes_max;                 /* above it groups are checkpointed; 0 = 128 MiB */
     uint64_t log_segment_bytes;             /* 0 = wal.h's */
+    uint64_t log_retain_bytes;              /* kept for slow followers, a group; 0 = 32 MiB */
     uint64_t block_cache_bytes;             /* 0 = 64 MiB */
     uint32_t bugs;                          /* enum store_bug; tests only */
     /* The log failed: nothing is acknowledged any more. Called once; the server logs and exits. */

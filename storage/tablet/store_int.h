@@ -29,6 +29,7 @@ enum {
     STORE_UPKEEP_MS = 1000,
     STORE_CLOCK_OFFSET_US = 250000,
     STORE_LOG_BYTES = 128 << 20,
+    STORE_LOG_RETAIN_BYTES = 32 << 20,
 };
 
 struct store_port {

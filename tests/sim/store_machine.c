@@ -168,12 +168,15 @@ static void apply(void *machine, struct group_apply *apply, const struct group_c
     h = hash_combine(h, hash_bytes(command->bytes, command->size_bytes, command->term));
     store_le64(digest, h);
     group_state_put(apply, "d", 1, digest, sizeof digest);
+    if (m->watch)
+        m->watch->applied(m->watch, m->group, command->index, h, number);
 }
 
 static void *create(void *factory, struct group *group)
 {
     struct store_machine *m = calloc(1, sizeof *m);
     m->group = group;
+    m->watch = factory;
     return m;
 }
 

@@ -20,7 +20,14 @@
 enum { MACHINE_SET = 1, MACHINE_CREATE, MACHINE_DROP, MACHINE_BALLAST };
 #define MACHINE_STORAGE UINT64_C(20000) /* the tablet that SET writes to */
 
+/* What machine_factory may point to (or NULL): hears of each command applied, on every replica. */
+struct store_machine_watch {
+    void (*applied)(struct store_machine_watch *watch, const struct group *group, raft_index index,
+                    uint64_t digest, uint64_t number);
+};
+
 struct store_machine {
+    struct store_machine_watch *watch;
     struct group *group;
     raft_term leading; /* 0 = not */
     uint64_t applied, loads;
