@@ -6,7 +6,9 @@
 
 #define ENUM_BEGIN(name) static const char *const words_of_##name[] = {
 #define VALUE(constant, text) [constant] = text,
-#define ENUM_END(name) };
+#define ENUM_END(name) \
+    } \
+    ;
 #define NODE_BEGIN(name)
 #define NODE(field)
 #define PTR(field, type)
@@ -33,7 +35,7 @@
 #undef NODE_END
 
 /* Each node's block declares `self` only to have its type at hand for offsetof. */
-#define AT(field) (uint16_t)offsetof(__typeof__(*self), field)
+#define AT(field) (uint16_t) offsetof(__typeof__(*self), field)
 #define ENUM_BEGIN(name)
 #define VALUE(constant, text)
 #define ENUM_END(name)
@@ -52,7 +54,9 @@
 #define ENUM(field, type) {#field, AST_FIELD_ENUM, AT(field), words_of_##type},
 #define OFFSETS(field) {#field, AST_FIELD_OFFSETS, AT(field), NULL},
 #define NODE_END(name) \
-    {NULL, 0, 0, NULL} \
+    { \
+        NULL, 0, 0, NULL \
+    } \
     } \
     ; \
     static const struct ast_node_info info = {node_name, sizeof(struct ast_##name), \
@@ -113,7 +117,8 @@ struct ast_node *ast_new_string(struct arena *arena, const char *text)
 
 struct ast_list *ast_name_list(struct arena *arena, const char *schema, const char *name)
 {
-    struct ast_list *list = schema ? ast_list_add(arena, NULL, ast_new_string(arena, schema)) : NULL;
+    struct ast_list *list =
+        schema ? ast_list_add(arena, NULL, ast_new_string(arena, schema)) : NULL;
     return ast_list_add(arena, list, ast_new_string(arena, name));
 }
 
@@ -152,7 +157,8 @@ static struct ast_list *list_of(const struct ast_node *node, const struct ast_fi
     return *(struct ast_list *const *)field_of(node, field);
 }
 
-int ast_children(const struct ast_node *node, int (*visit)(struct ast_node *child, void *context), void *context)
+int ast_children(const struct ast_node *node, int (*visit)(struct ast_node *child, void *context),
+                 void *context)
 {
     const struct ast_node_info *info = ast_info((enum ast_tag)node->tag);
     for (uint16_t f = 0; f < info->field_count; f++) {
@@ -266,7 +272,8 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool equal_lists(struct work_stack *stack, const struct ast_list *a, const struct ast_list *b)
+static bool equal_lists(struct work_stack *stack, const struct ast_list *a,
+                        const struct ast_list *b)
 {
     if (ast_count(a) != ast_count(b))
         return false;
@@ -275,8 +282,8 @@ static bool equal_lists(struct work_stack *stack, const struct ast_list *a, cons
     return true;
 }
 
-static bool equal_field(struct work_stack *stack, const struct ast_node *a, const struct ast_node *b,
-                        const struct ast_field *field)
+static bool equal_field(struct work_stack *stack, const struct ast_node *a,
+                        const struct ast_node *b, const struct ast_field *field)
 {
     const void *x = field_of(a, field);
     const void *y = field_of(b, field);
@@ -380,7 +387,8 @@ static void dump_list(struct dump *dump, const struct ast_list *list)
 }
 
 /* Fields that say nothing (NULL, false, first enum value, empty) are left out. */
-static void dump_field(struct dump *dump, const struct ast_node *node, const struct ast_field *field)
+static void dump_field(struct dump *dump, const struct ast_node *node,
+                       const struct ast_field *field)
 {
     struct arena *arena = dump->stack.arena;
     const void *at = field_of(node, field);
@@ -409,11 +417,13 @@ static void dump_field(struct dump *dump, const struct ast_node *node, const str
         return;
     case AST_FIELD_INT:
         if (*(const int64_t *)at)
-            push_text(dump, arena_printf(arena, " %s=%lld", field->name, (long long)*(const int64_t *)at));
+            push_text(dump, arena_printf(arena, " %s=%lld", field->name,
+                                         (long long)*(const int64_t *)at));
         return;
     case AST_FIELD_ENUM:
         if (*(const int *)at)
-            push_text(dump, arena_printf(arena, " %s=%s", field->name, field->words[*(const int *)at]));
+            push_text(dump,
+                      arena_printf(arena, " %s=%s", field->name, field->words[*(const int *)at]));
         return;
     case AST_FIELD_OFFSETS:
         return;

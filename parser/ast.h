@@ -1,24 +1,27 @@
 /* ast.h: the syntax tree.
  *
- * Nodes are plain structs laid out by ast.def (open it beside this file): `struct ast_<name>` begins with
- * `struct ast_node`, whose tag is `AST_<name>`. They follow PostgreSQL's parse nodes closely, so what is known
- * about binding those holds here, with these differences:
- *   - AND, OR and chains of one operator are n-ary: `1 + 2 + 3` is one a_expr with three args, to be folded
- *     from the left; a chain of one set operation (`a UNION b UNION c`) is one select_stmt with three arms.
+ * Nodes are plain structs laid out by ast.def (open it beside this file): `struct ast_<name>`
+ * begins with `struct ast_node`, whose tag is `AST_<name>`. They follow PostgreSQL's parse nodes
+ * closely, so what is known about binding those holds here, with these differences:
+ *   - AND, OR and chains of one operator are n-ary: `1 + 2 + 3` is one a_expr with three args, to
+ *     be folded from the left; a chain of one set operation (`a UNION b UNION c`) is one
+ *     select_stmt with three arms.
  *   - Parentheses leave no trace in the tree.
  *   - LIKE, ILIKE and SIMILAR keep their pattern and escape as args instead of wrapping calls.
  *   - UPDATE ... SET (a, b) = source is one multi_assign.
  *
  * Invariants
- * 1. A tree is immutable once parse_sql has returned, and lives exactly as long as the arena it was parsed into.
- * 2. Every node carries the bytes [start, end) it was written in and `at`, the byte PostgreSQL points an error
- *    about it at (the operator of an expression, the :: of a cast); parse_position turns a byte into characters.
- * 3. No path from a root is longer than AST_DEPTH_MAX nodes: a consumer may recurse if it can afford that many
- *    frames (base/task.h's stack_call), else parse_sql has answered 54001.
+ * 1. A tree is immutable once parse_sql has returned, and lives exactly as long as the arena it was
+ *    parsed into.
+ * 2. Every node carries the bytes [start, end) it was written in and `at`, the byte PostgreSQL
+ *    points an error about it at (the operator of an expression, the :: of a cast); parse_position
+ *    turns a byte into characters.
+ * 3. No path from a root is longer than AST_DEPTH_MAX nodes: a consumer may recurse if it can
+ *    afford that many frames (base/task.h's stack_call), else parse_sql has answered 54001.
  * 4. A list has no NULL items except where ast.def says so.
  *
- * Node tables (ast_info) drive the walker, equality, dump and copy: consumers that must see "every child" use
- * ast_children and never list a node's fields by hand. */
+ * Node tables (ast_info) drive the walker, equality, dump and copy: consumers that must see "every
+ * child" use ast_children and never list a node's fields by hand. */
 #ifndef CAIRN_PARSER_AST_H
 #define CAIRN_PARSER_AST_H
 
@@ -75,9 +78,13 @@ struct ast_offsets {
 #undef ENUM_END
 #undef NODE_BEGIN
 #undef NODE_END
-#define ENUM_BEGIN(name) enum ast_##name {
+#define ENUM_BEGIN(name) \
+    enum ast_##name \
+    {
 #define VALUE(constant, text) constant,
-#define ENUM_END(name) };
+#define ENUM_END(name) \
+    } \
+    ;
 #define NODE_BEGIN(name)
 #define NODE_END(name)
 #include "parser/ast.def"
@@ -127,7 +134,8 @@ struct ast_offsets {
 #undef OFFSETS
 #undef NODE_END
 
-/* ast_is(column_ref, node): node may be NULL. ast_to(column_ref, node): the caller has looked at the tag. */
+/* ast_is(column_ref, node): node may be NULL. ast_to(column_ref, node): the caller has looked at
+ * the tag. */
 #define ast_is(type, n) (ast_tag_of((const struct ast_node *)(n)) == AST_##type)
 #define ast_to(type, n) ((struct ast_##type *)(n))
 
@@ -177,22 +185,27 @@ const char *ast_object_kind_name(enum ast_object_kind kind); /* "TABLE" */
 /* Building trees: the grammar's actions, and planners that turn stored objects back into SQL. */
 struct ast_node *ast_new_node(struct arena *arena, enum ast_tag tag);
 #define ast_new(arena, type) ((struct ast_##type *)ast_new_node((arena), AST_##type))
-struct ast_list *ast_list_add(struct arena *arena, struct ast_list *list, void *node); /* list may be NULL */
+struct ast_list *ast_list_add(struct arena *arena, struct ast_list *list,
+                              void *node); /* list may be NULL */
 struct ast_node *ast_new_string(struct arena *arena, const char *text);
-struct ast_list *ast_name_list(struct arena *arena, const char *schema, const char *name); /* schema may be NULL */
+struct ast_list *ast_name_list(struct arena *arena, const char *schema,
+                               const char *name); /* schema may be NULL */
 void ast_offsets_add(struct arena *arena, struct ast_offsets **offsets, uint32_t offset);
 
-/* Calls visit for each direct child in field order, lists flattened; stops and returns the first non-zero. */
-int ast_children(const struct ast_node *node, int (*visit)(struct ast_node *child, void *context), void *context);
-/* Pre-order over the whole tree without recursion. visit: 0 go on, > 0 skip this node's children, < 0 stop.
- * Returns the < 0 given, else 0. `scratch` holds the work list. */
+/* Calls visit for each direct child in field order, lists flattened; stops and returns the first
+ * non-zero. */
+int ast_children(const struct ast_node *node, int (*visit)(struct ast_node *child, void *context),
+                 void *context);
+/* Pre-order over the whole tree without recursion. visit: 0 go on, > 0 skip this node's children, <
+ * 0 stop. Returns the < 0 given, else 0. `scratch` holds the work list. */
 int ast_walk(struct ast_node *root, struct arena *scratch,
              int (*visit)(struct ast_node *node, void *context), void *context);
 /* Same meaning: everything but positions. Neither recurses. */
 bool ast_equal(const struct ast_node *a, const struct ast_node *b, struct arena *scratch);
 /* Longest path, root = 1. */
 uint32_t ast_depth(struct ast_node *root, struct arena *scratch);
-/* "(a_expr kind=op name=(\"+\") args=(...))": for tests and debugging. positions adds @start-end. */
+/* "(a_expr kind=op name=(\"+\") args=(...))": for tests and debugging. positions adds @start-end.
+ */
 char *ast_dump(struct arena *arena, const struct ast_node *node, bool positions);
 
 #endif

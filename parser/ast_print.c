@@ -61,7 +61,8 @@ static bool needs_quotes(const char *name)
     return class != KEYWORD_NONE && class != KEYWORD_UNRESERVED;
 }
 
-static const char *quote_with(struct arena *arena, const char *text, char quote, const char *before, bool backslash)
+static const char *quote_with(struct arena *arena, const char *text, char quote, const char *before,
+                              bool backslash)
 {
     size_t len = strlen(text);
     char *out = arena_alloc(arena, 2 * len + 8);
@@ -221,16 +222,25 @@ static bool print_interval(struct printer *p, const struct ast_type_name *type)
     static const struct {
         int mask;
         const char *fields;
-    } masks[] = {{1 << 2, " year"}, {1 << 1, " month"}, {1 << 3, " day"}, {1 << 10, " hour"}, {1 << 11, " minute"},
-                 {1 << 12, " second"}, {1 << 2 | 1 << 1, " year to month"}, {1 << 3 | 1 << 10, " day to hour"},
+    } masks[] = {{1 << 2, " year"},
+                 {1 << 1, " month"},
+                 {1 << 3, " day"},
+                 {1 << 10, " hour"},
+                 {1 << 11, " minute"},
+                 {1 << 12, " second"},
+                 {1 << 2 | 1 << 1, " year to month"},
+                 {1 << 3 | 1 << 10, " day to hour"},
                  {1 << 3 | 1 << 10 | 1 << 11, " day to minute"},
-                 {1 << 3 | 1 << 10 | 1 << 11 | 1 << 12, " day to second"}, {1 << 10 | 1 << 11, " hour to minute"},
-                 {1 << 10 | 1 << 11 | 1 << 12, " hour to second"}, {1 << 11 | 1 << 12, " minute to second"}};
+                 {1 << 3 | 1 << 10 | 1 << 11 | 1 << 12, " day to second"},
+                 {1 << 10 | 1 << 11, " hour to minute"},
+                 {1 << 10 | 1 << 11 | 1 << 12, " hour to second"},
+                 {1 << 11 | 1 << 12, " minute to second"}};
     if (ast_count(type->names) != 2 || strcmp(ast_string_at(type->names, 0), "pg_catalog") != 0 ||
         strcmp(ast_string_at(type->names, 1), "interval") != 0)
         return false;
     uint32_t n = ast_count(type->typmods);
-    if (n > 2 || (n > 0 && !is_int_const(type->typmods->items[0])) || (n > 1 && !is_int_const(type->typmods->items[1])))
+    if (n > 2 || (n > 0 && !is_int_const(type->typmods->items[0])) ||
+        (n > 1 && !is_int_const(type->typmods->items[1])))
         return false;
     int64_t mask = n ? ast_to(a_const, type->typmods->items[0])->ival : 0x7fff;
     int64_t precision = n > 1 ? ast_to(a_const, type->typmods->items[1])->ival : -1;
@@ -287,7 +297,8 @@ static bool is_infix_call(const struct ast_func_call *call)
     if (call->form != AST_FORM_SQL)
         return false;
     const char *name = ast_string_at(call->name, call->name->count - 1);
-    return strcmp(name, "timezone") == 0 || strcmp(name, "overlaps") == 0 || strcmp(name, "is_normalized") == 0;
+    return strcmp(name, "timezone") == 0 || strcmp(name, "overlaps") == 0 ||
+           strcmp(name, "is_normalized") == 0;
 }
 
 static bool is_one_piece(const struct ast_node *n)
@@ -295,7 +306,8 @@ static bool is_one_piece(const struct ast_node *n)
     switch (ast_tag_of(n)) {
     case AST_a_const: {
         const struct ast_a_const *c = ast_to(a_const, n);
-        return !(c->kind == AST_CONST_INT && c->ival < 0) && !(c->kind == AST_CONST_FLOAT && c->text[0] == '-');
+        return !(c->kind == AST_CONST_INT && c->ival < 0) &&
+               !(c->kind == AST_CONST_FLOAT && c->text[0] == '-');
     }
     case AST_func_call:
         return !is_infix_call(ast_to(func_call, n));
@@ -506,8 +518,8 @@ static void print_null_test(struct printer *p, const void *node)
 
 static void print_boolean_test(struct printer *p, const void *node)
 {
-    static const char *const words[] = {" IS TRUE", " IS NOT TRUE", " IS FALSE", " IS NOT FALSE", " IS UNKNOWN",
-                                        " IS NOT UNKNOWN"};
+    static const char *const words[] = {" IS TRUE",      " IS NOT TRUE", " IS FALSE",
+                                        " IS NOT FALSE", " IS UNKNOWN",  " IS NOT UNKNOWN"};
     const struct ast_boolean_test *t = node;
     print_operand(p, t->arg);
     print_text(p, words[t->kind]);
@@ -560,8 +572,11 @@ static bool print_odd_sql_form(struct printer *p, const struct ast_func_call *c)
         print_text(p, " IN ");
         print_operand(p, args[0]);
         print_text(p, ")");
-    } else if (strcmp(name, "btrim") == 0 || strcmp(name, "ltrim") == 0 || strcmp(name, "rtrim") == 0) {
-        print_text(p, name[0] == 'b' ? "TRIM(BOTH FROM " : name[0] == 'l' ? "TRIM(LEADING FROM " : "TRIM(TRAILING FROM ");
+    } else if (strcmp(name, "btrim") == 0 || strcmp(name, "ltrim") == 0 ||
+               strcmp(name, "rtrim") == 0) {
+        print_text(p, name[0] == 'b'   ? "TRIM(BOTH FROM "
+                      : name[0] == 'l' ? "TRIM(LEADING FROM "
+                                       : "TRIM(TRAILING FROM ");
         print_list(p, c->args, ", ");
         print_text(p, ")");
     } else if (strcmp(name, "normalize") == 0) {
@@ -727,9 +742,10 @@ static void print_min_max_expr(struct printer *p, const void *node)
 
 static void print_sql_value_function(struct printer *p, const void *node)
 {
-    static const char *const words[] = {"CURRENT_DATE", "CURRENT_TIME",    "CURRENT_TIMESTAMP", "LOCALTIME",
-                                        "LOCALTIMESTAMP", "CURRENT_ROLE",  "CURRENT_USER",      "USER",
-                                        "SESSION_USER",   "CURRENT_CATALOG", "CURRENT_SCHEMA"};
+    static const char *const words[] = {"CURRENT_DATE",    "CURRENT_TIME",   "CURRENT_TIMESTAMP",
+                                        "LOCALTIME",       "LOCALTIMESTAMP", "CURRENT_ROLE",
+                                        "CURRENT_USER",    "USER",           "SESSION_USER",
+                                        "CURRENT_CATALOG", "CURRENT_SCHEMA"};
     const struct ast_sql_value_function *f = node;
     print_text(p, words[f->kind]);
     if (f->typmod >= 0)
@@ -853,7 +869,9 @@ static print_fn *find_printer(enum ast_tag tag)
         fn = print_query_fn(tag);
     if (!fn)
         fn = print_table_fn(tag);
-    return fn ? fn : print_stmt_fn(tag);
+    if (!fn)
+        fn = print_stmt_fn(tag);
+    return fn ? fn : print_role_fn(tag);
 }
 
 char *ast_print(struct arena *arena, const struct ast_node *node)

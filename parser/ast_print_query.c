@@ -189,10 +189,11 @@ static void print_sort_by(struct printer *p, const void *node)
         print_text(p, s->nulls == AST_NULLS_FIRST ? " NULLS FIRST" : " NULLS LAST");
 }
 
-static void print_bound(struct printer *p, enum ast_frame_bound bound, const struct ast_node *offset)
+static void print_bound(struct printer *p, enum ast_frame_bound bound,
+                        const struct ast_node *offset)
 {
-    static const char *const words[] = {"UNBOUNDED PRECEDING", " PRECEDING", "CURRENT ROW", " FOLLOWING",
-                                        "UNBOUNDED FOLLOWING"};
+    static const char *const words[] = {"UNBOUNDED PRECEDING", " PRECEDING", "CURRENT ROW",
+                                        " FOLLOWING", "UNBOUNDED FOLLOWING"};
     if (offset)
         print_operand(p, offset);
     print_text(p, words[bound]);
@@ -201,7 +202,8 @@ static void print_bound(struct printer *p, enum ast_frame_bound bound, const str
 static void print_frame(struct printer *p, const struct ast_window_def *w, bool more)
 {
     static const char *const kinds[] = {"", "RANGE ", "ROWS ", "GROUPS "};
-    static const char *const excludes[] = {"", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP", " EXCLUDE TIES"};
+    static const char *const excludes[] = {"", " EXCLUDE CURRENT ROW", " EXCLUDE GROUP",
+                                           " EXCLUDE TIES"};
     if (w->frame == AST_FRAME_DEFAULT)
         return;
     print_text(p, more ? " " : "");
@@ -248,7 +250,8 @@ static void print_grouping_set(struct printer *p, const void *node)
 
 static void print_locking_clause(struct printer *p, const void *node)
 {
-    static const char *const strengths[] = {"FOR KEY SHARE", "FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE"};
+    static const char *const strengths[] = {"FOR KEY SHARE", "FOR SHARE", "FOR NO KEY UPDATE",
+                                            "FOR UPDATE"};
     static const char *const waits[] = {"", " SKIP LOCKED", " NOWAIT"};
     const struct ast_locking_clause *l = node;
     print_text(p, strengths[l->strength]);
@@ -342,7 +345,8 @@ static void print_windows(struct printer *p, const struct ast_list *windows)
 
 static void print_into(struct printer *p, const struct ast_into_clause *into)
 {
-    static const char *const words[] = {" INTO TABLE ", " INTO TEMPORARY TABLE ", " INTO UNLOGGED TABLE "};
+    static const char *const words[] = {" INTO TABLE ", " INTO TEMPORARY TABLE ",
+                                        " INTO UNLOGGED TABLE "};
     if (!into)
         return;
     print_text(p, words[into->relation->persistence]);
@@ -503,7 +507,8 @@ static void print_merge_when(struct printer *p, const void *node)
     const struct ast_merge_when *w = node;
     print_text(p, w->matched ? " WHEN MATCHED" : " WHEN NOT MATCHED");
     print_clause(p, " AND ", w->condition);
-    static const char *const words[] = {" THEN DO NOTHING", " THEN UPDATE SET ", " THEN DELETE", " THEN INSERT"};
+    static const char *const words[] = {" THEN DO NOTHING", " THEN UPDATE SET ", " THEN DELETE",
+                                        " THEN INSERT"};
     print_text(p, words[w->action]);
     if (w->action == AST_MERGE_UPDATE)
         print_assignments(p, w->targets);

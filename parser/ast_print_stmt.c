@@ -4,15 +4,6 @@
 
 /* ---- parts ---- */
 
-static void print_role_spec(struct printer *p, const void *node)
-{
-    static const char *const words[] = {"", "CURRENT_ROLE", "CURRENT_USER", "SESSION_USER", "public"};
-    const struct ast_role_spec *r = node;
-    print_text(p, words[r->kind]);
-    if (r->kind == AST_ROLE_NAME)
-        print_name(p, r->name);
-}
-
 static void print_object_with_args(struct printer *p, const void *node)
 {
     const struct ast_object_with_args *o = node;
@@ -42,12 +33,12 @@ static const struct ast_def_elem *option_at(const struct ast_list *options, uint
     return ast_to(def_elem, options->items[i]);
 }
 
-/* (name value, ...) as EXPLAIN, VACUUM, COPY write it; NULL prints nothing. */
+/* " (name value, ...)" as EXPLAIN, VACUUM, COPY write it; NULL prints nothing. */
 static void print_paren_options(struct printer *p, const struct ast_list *options)
 {
     if (!options)
         return;
-    print_text(p, "(");
+    print_text(p, " (");
     for (uint32_t i = 0; i < options->count; i++) {
         const struct ast_def_elem *o = option_at(options, i);
         print_text(p, i ? ", " : "");
@@ -57,7 +48,7 @@ static void print_paren_options(struct printer *p, const struct ast_list *option
             print_name(p, o->name);
         print_clause(p, " ", o->arg);
     }
-    print_text(p, ") ");
+    print_text(p, ")");
 }
 
 static void print_copy_options(struct printer *p, const struct ast_list *options)
@@ -75,12 +66,13 @@ static void print_copy_options(struct printer *p, const struct ast_list *options
 }
 
 /* A setting's name: words joined by dots. */
-static void print_setting(struct printer *p, const char *name)
+void print_setting(struct printer *p, const char *name)
 {
     char word[512];
     for (;;) {
         const char *dot = strchrnul(name, '.');
-        size_t len = (size_t)(dot - name) < sizeof word - 1 ? (size_t)(dot - name) : sizeof word - 1;
+        size_t len =
+            (size_t)(dot - name) < sizeof word - 1 ? (size_t)(dot - name) : sizeof word - 1;
         memcpy(word, name, len);
         word[len] = 0;
         print_name_copy(p, word);
@@ -130,8 +122,15 @@ static void print_modes(struct printer *p, const struct ast_list *modes)
 
 static void print_transaction_stmt(struct printer *p, const void *node)
 {
-    static const char *const words[] = {"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT ", "RELEASE ",
-                                        "ROLLBACK TO ", "PREPARE TRANSACTION ", "COMMIT PREPARED ",
+    static const char *const words[] = {"BEGIN",
+                                        "START TRANSACTION",
+                                        "COMMIT",
+                                        "ROLLBACK",
+                                        "SAVEPOINT ",
+                                        "RELEASE ",
+                                        "ROLLBACK TO ",
+                                        "PREPARE TRANSACTION ",
+                                        "COMMIT PREPARED ",
                                         "ROLLBACK PREPARED "};
     const struct ast_transaction_stmt *s = node;
     print_text(p, words[s->kind]);
@@ -150,7 +149,8 @@ static void print_set_multi(struct printer *p, const struct ast_variable_set_stm
         print_list(p, s->args, ", ");
         return;
     }
-    print_text(p, strcmp(s->name, "TRANSACTION") == 0 ? "TRANSACTION" : "SESSION CHARACTERISTICS AS TRANSACTION");
+    print_text(p, strcmp(s->name, "TRANSACTION") == 0 ? "TRANSACTION"
+                                                      : "SESSION CHARACTERISTICS AS TRANSACTION");
     print_modes(p, s->args);
 }
 
@@ -164,7 +164,9 @@ static void print_zone_interval(struct printer *p, const struct ast_type_cast *c
         print_format(p, "(%lld) ", (long long)ast_to(a_const, typmods->items[1])->ival);
     print_child(p, cast->arg);
     if (ast_count(typmods) == 1)
-        print_text(p, mask == (1 << 10) ? " HOUR" : mask == (1 << 11) ? " MINUTE" : " HOUR TO MINUTE");
+        print_text(p, mask == (1 << 10)   ? " HOUR"
+                      : mask == (1 << 11) ? " MINUTE"
+                                          : " HOUR TO MINUTE");
 }
 
 static void print_variable_set_stmt(struct printer *p, const void *node)
@@ -183,7 +185,9 @@ static void print_variable_set_stmt(struct printer *p, const void *node)
         print_zone_interval(p, ast_to(type_cast, s->args->items[0]));
     } else {
         print_setting(p, s->name);
-        print_text(p, s->kind == AST_SET_CURRENT ? " FROM CURRENT" : s->kind == AST_SET_DEFAULT ? " TO DEFAULT" : " TO ");
+        print_text(p, s->kind == AST_SET_CURRENT   ? " FROM CURRENT"
+                      : s->kind == AST_SET_DEFAULT ? " TO DEFAULT"
+                                                   : " TO ");
         print_list(p, s->args, ", ");
     }
 }
@@ -208,9 +212,9 @@ static void print_constraints_set_stmt(struct printer *p, const void *node)
 static void print_explain_stmt(struct printer *p, const void *node)
 {
     const struct ast_explain_stmt *s = node;
-    print_text(p, "EXPLAIN ");
+    print_text(p, "EXPLAIN");
     print_paren_options(p, s->options);
-    print_child(p, s->query);
+    print_clause(p, " ", s->query);
 }
 
 /* ---- prepared statements and cursors ---- */
@@ -242,7 +246,7 @@ static void print_execute_stmt(struct printer *p, const void *node)
     print_bracketed(p, "", s->params);
 }
 
-static void print_verb(struct printer *p, const char *verb, const char *name, const char *all)
+void print_verb(struct printer *p, const char *verb, const char *name, const char *all)
 {
     print_text(p, verb);
     if (name)
@@ -309,7 +313,8 @@ static void print_notify_stmt(struct printer *p, const void *node)
 
 static void print_discard_stmt(struct printer *p, const void *node)
 {
-    static const char *const words[] = {"DISCARD ALL", "DISCARD PLANS", "DISCARD SEQUENCES", "DISCARD TEMP"};
+    static const char *const words[] = {"DISCARD ALL", "DISCARD PLANS", "DISCARD SEQUENCES",
+                                        "DISCARD TEMP"};
     print_text(p, words[ast_to(discard_stmt, node)->kind]);
 }
 
@@ -347,8 +352,9 @@ static void print_call_stmt(struct printer *p, const void *node)
 
 static void print_lock_stmt(struct printer *p, const void *node)
 {
-    static const char *const modes[] = {"", "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE",
-                                        "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"};
+    static const char *const modes[] = {
+        "",      "ACCESS SHARE",        "ROW SHARE", "ROW EXCLUSIVE",   "SHARE UPDATE EXCLUSIVE",
+        "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"};
     const struct ast_lock_stmt *s = node;
     print_text(p, "LOCK TABLE ");
     print_list(p, s->relations, ", ");
@@ -368,16 +374,17 @@ static void print_vacuum_relation(struct printer *p, const void *node)
 static void print_vacuum_stmt(struct printer *p, const void *node)
 {
     const struct ast_vacuum_stmt *s = node;
-    print_text(p, s->is_vacuum ? "VACUUM " : "ANALYZE ");
+    print_text(p, s->is_vacuum ? "VACUUM" : "ANALYZE");
     print_paren_options(p, s->options);
+    print_text(p, s->relations ? " " : "");
     print_list(p, s->relations, ", ");
 }
 
 static void print_reindex_stmt(struct printer *p, const void *node)
 {
-    static const char *const words[] = {"INDEX ", "TABLE ", "SCHEMA ", "SYSTEM ", "DATABASE "};
+    static const char *const words[] = {" INDEX ", " TABLE ", " SCHEMA ", " SYSTEM ", " DATABASE "};
     const struct ast_reindex_stmt *s = node;
-    print_text(p, "REINDEX ");
+    print_text(p, "REINDEX");
     print_paren_options(p, s->options);
     print_text(p, words[s->kind]);
     print_child(p, s->relation);
@@ -388,12 +395,12 @@ static void print_reindex_stmt(struct printer *p, const void *node)
 static void print_cluster_stmt(struct printer *p, const void *node)
 {
     const struct ast_cluster_stmt *s = node;
-    /* without a table only the bare word may stand before */
+    /* without a table only the bare word may stand */
     bool verbose = s->options && !s->relation;
-    print_text(p, verbose ? "CLUSTER VERBOSE" : "CLUSTER ");
+    print_text(p, verbose ? "CLUSTER VERBOSE" : "CLUSTER");
     if (!verbose)
         print_paren_options(p, s->options);
-    print_child(p, s->relation);
+    print_clause(p, " ", s->relation);
     if (s->index_name) {
         print_text(p, " USING ");
         print_name(p, s->index_name);
@@ -424,14 +431,15 @@ static void print_on_name(struct printer *p, const struct ast_list *name, const 
 
 static bool is_part_of_relation(enum ast_object_kind kind)
 {
-    return kind == AST_OBJ_TRIGGER || kind == AST_OBJ_RULE || kind == AST_OBJ_POLICY || kind == AST_OBJ_TABCONSTRAINT ||
-           kind == AST_OBJ_DOMCONSTRAINT;
+    return kind == AST_OBJ_TRIGGER || kind == AST_OBJ_RULE || kind == AST_OBJ_POLICY ||
+           kind == AST_OBJ_TABCONSTRAINT || kind == AST_OBJ_DOMCONSTRAINT;
 }
 
-static void print_object(struct printer *p, enum ast_object_kind kind, const struct ast_node *object)
+void print_object(struct printer *p, enum ast_object_kind kind, const struct ast_node *object)
 {
     if (ast_is(node_list, object) && is_part_of_relation(kind)) {
-        print_on_name(p, ast_to(node_list, object)->items, kind == AST_OBJ_DOMCONSTRAINT ? " ON DOMAIN " : " ON ");
+        print_on_name(p, ast_to(node_list, object)->items,
+                      kind == AST_OBJ_DOMCONSTRAINT ? " ON DOMAIN " : " ON ");
     } else if (ast_is(node_list, object)) {
         print_dotted(p, ast_to(node_list, object)->items);
     } else if (ast_is(string, object)) {
@@ -489,7 +497,8 @@ static void print_rename_stmt(struct printer *p, const void *node)
         print_name(p, s->sub_name);
     print_text(p, " RENAME ");
     if (s->relation || s->object) {
-        static const char *const words[] = {[AST_OBJ_COLUMN] = "COLUMN ", [AST_OBJ_ATTRIBUTE] = "ATTRIBUTE ",
+        static const char *const words[] = {[AST_OBJ_COLUMN] = "COLUMN ",
+                                            [AST_OBJ_ATTRIBUTE] = "ATTRIBUTE ",
                                             [AST_OBJ_TABCONSTRAINT] = "CONSTRAINT ",
                                             [AST_OBJ_DOMCONSTRAINT] = "CONSTRAINT "};
         if (s->sub_name) {
@@ -560,7 +569,9 @@ static void print_alter_domain_stmt(struct printer *p, const void *node)
     print_dotted(p, s->name);
     print_text(p, " ");
     print_text(p, s->action);
-    print_text(p, strcmp(s->action, "drop") == 0 || strcmp(s->action, "validate") == 0 ? " CONSTRAINT " : " ");
+    print_text(p, strcmp(s->action, "drop") == 0 || strcmp(s->action, "validate") == 0
+                      ? " CONSTRAINT "
+                      : " ");
     print_text(p, s->missing_ok ? "IF EXISTS " : "");
     if (s->constraint)
         print_name(p, s->constraint);
@@ -623,9 +634,14 @@ static void print_func_option(struct printer *p, const struct ast_def_elem *o)
     static const struct {
         const char *name;
         const char *words[2]; /* of false and true; the second alone stands before a value */
-    } known[] = {{"strict", {" CALLED ON NULL INPUT", " STRICT"}}, {"window", {"", " WINDOW"}},
-                 {"security", {" SECURITY INVOKER", " SECURITY DEFINER"}}, {"leakproof", {" NOT LEAKPROOF", " LEAKPROOF"}},
-                 {"language", {"", " LANGUAGE "}}, {"cost", {"", " COST "}}, {"rows", {"", " ROWS "}}, {"set", {"", " "}}};
+    } known[] = {{"strict", {" CALLED ON NULL INPUT", " STRICT"}},
+                 {"window", {"", " WINDOW"}},
+                 {"security", {" SECURITY INVOKER", " SECURITY DEFINER"}},
+                 {"leakproof", {" NOT LEAKPROOF", " LEAKPROOF"}},
+                 {"language", {"", " LANGUAGE "}},
+                 {"cost", {"", " COST "}},
+                 {"rows", {"", " ROWS "}},
+                 {"set", {"", " "}}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i].name, o->name) != 0)
             continue;
@@ -767,171 +783,6 @@ static void print_drop_database_stmt(struct printer *p, const void *node)
     print_text(p, s->options ? ")" : "");
 }
 
-static void print_role_options(struct printer *p, const struct ast_list *options, bool alter)
-{
-    static const struct {
-        const char *name;
-        const char *words[2]; /* of false and true, or before a value */
-    } known[] = {{"superuser", {" NOSUPERUSER", " SUPERUSER"}}, {"createrole", {" NOCREATEROLE", " CREATEROLE"}},
-                 {"isreplication", {" NOREPLICATION", " REPLICATION"}}, {"createdb", {" NOCREATEDB", " CREATEDB"}},
-                 {"canlogin", {" NOLOGIN", " LOGIN"}}, {"bypassrls", {" NOBYPASSRLS", " BYPASSRLS"}},
-                 {"inherit", {" NOINHERIT", " INHERIT"}}, {"connectionlimit", {"", " CONNECTION LIMIT "}},
-                 {"validuntil", {"", " VALID UNTIL "}}, {"sysid", {"", " SYSID "}}};
-    for (uint32_t i = 0; i < ast_count(options); i++) {
-        const struct ast_def_elem *o = option_at(options, i);
-        bool boolean = ast_is(a_const, o->arg) && ast_to(a_const, o->arg)->kind == AST_CONST_BOOL;
-        for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
-            if (strcmp(known[k].name, o->name) == 0) {
-                print_text(p, known[k].words[boolean ? ast_to(a_const, o->arg)->ival : 1]);
-                print_child(p, boolean ? NULL : o->arg);
-            }
-        if (strcmp(o->name, "password") == 0) {
-            print_text(p, o->arg ? " PASSWORD " : " PASSWORD NULL");
-            print_child(p, o->arg);
-        }
-        const char *list = strcmp(o->name, "adminmembers") == 0 ? " ADMIN "
-                         : strcmp(o->name, "addroleto") == 0    ? " IN ROLE "
-                         : strcmp(o->name, "rolemembers") == 0  ? (alter ? " USER " : " ROLE ")
-                                                                : NULL;
-        if (list) {
-            print_text(p, list);
-            print_list(p, ast_to(node_list, o->arg)->items, ", ");
-        }
-    }
-}
-
-static const char *const role_words[] = {"ROLE ", "USER ", "GROUP "};
-
-static void print_create_role_stmt(struct printer *p, const void *node)
-{
-    const struct ast_create_role_stmt *s = node;
-    print_text(p, "CREATE ");
-    print_verb(p, role_words[s->kind], s->name, "");
-    print_role_options(p, s->options, false);
-}
-
-static void print_alter_role_stmt(struct printer *p, const void *node)
-{
-    const struct ast_alter_role_stmt *s = node;
-    print_text(p, "ALTER ");
-    print_clause(p, role_words[s->kind], s->role);
-    if (s->kind == AST_ROLE_GROUP)
-        print_text(p, option_at(s->options, 0)->action == AST_DEF_ADD ? " ADD" : " DROP");
-    print_role_options(p, s->options, true);
-}
-
-static void print_alter_role_set_stmt(struct printer *p, const void *node)
-{
-    const struct ast_alter_role_set_stmt *s = node;
-    print_text(p, s->role ? "ALTER ROLE " : "ALTER ROLE ALL");
-    print_child(p, s->role);
-    if (s->database)
-        print_verb(p, " IN DATABASE ", s->database, "");
-    print_clause(p, " ", s->set);
-}
-
-static void print_drop_role_stmt(struct printer *p, const void *node)
-{
-    const struct ast_drop_role_stmt *s = node;
-    print_text(p, s->missing_ok ? "DROP ROLE IF EXISTS " : "DROP ROLE ");
-    print_list(p, s->roles, ", ");
-}
-
-static void print_access_priv(struct printer *p, const void *node)
-{
-    const struct ast_access_priv *a = node;
-    static const char *const words[] = {"select", "references", "create"};
-    bool bare = !a->name || strcmp(a->name, "alter system") == 0;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        bare = bare || strcmp(a->name, words[i]) == 0;
-    if (bare)
-        print_text(p, a->name ? a->name : "ALL");
-    else
-        print_name(p, a->name);
-    print_columns(p, a->columns);
-}
-
-static void print_grant_target(struct printer *p, const struct ast_grant_stmt *s)
-{
-    const char *kind = s->kind == AST_OBJ_FOREIGN_SERVER ? "FOREIGN SERVER" : ast_object_kind_name(s->kind);
-    if (s->target == AST_GRANT_ALL_IN_SCHEMA) {
-        print_format(p, " ON ALL %sS IN SCHEMA ", kind);
-    } else if (s->target == AST_GRANT_DEFAULTS) {
-        print_format(p, " ON %sS", kind);
-        return;
-    } else {
-        print_format(p, " ON %s ", kind);
-    }
-    for (uint32_t i = 0; i < s->objects->count; i++) {
-        print_text(p, i ? ", " : "");
-        if (s->kind == AST_OBJ_PARAMETER)
-            print_setting(p, ast_string_at(s->objects, i));
-        else
-            print_object(p, s->kind, s->objects->items[i]);
-    }
-}
-
-static void print_grant_stmt(struct printer *p, const void *node)
-{
-    const struct ast_grant_stmt *s = node;
-    print_text(p, s->is_grant ? "GRANT " : "REVOKE ");
-    print_text(p, s->grant_option && !s->is_grant ? "GRANT OPTION FOR " : "");
-    print_text(p, s->privileges ? "" : "ALL");
-    print_list(p, s->privileges, ", ");
-    print_grant_target(p, s);
-    print_text(p, s->is_grant ? " TO " : " FROM ");
-    print_list(p, s->grantees, ", ");
-    print_text(p, s->grant_option && s->is_grant ? " WITH GRANT OPTION" : "");
-    print_clause(p, " GRANTED BY ", s->grantor);
-    print_behavior(p, s->behavior);
-}
-
-static void print_grant_role_stmt(struct printer *p, const void *node)
-{
-    const struct ast_grant_role_stmt *s = node;
-    print_text(p, s->is_grant ? "GRANT " : "REVOKE ");
-    print_text(p, s->admin_option && !s->is_grant ? "ADMIN OPTION FOR " : "");
-    print_list(p, s->granted, ", ");
-    print_text(p, s->is_grant ? " TO " : " FROM ");
-    print_list(p, s->grantees, ", ");
-    print_text(p, s->admin_option && s->is_grant ? " WITH ADMIN OPTION" : "");
-    print_clause(p, " GRANTED BY ", s->grantor);
-    print_behavior(p, s->behavior);
-}
-
-static void print_alter_default_privileges_stmt(struct printer *p, const void *node)
-{
-    const struct ast_alter_default_privileges_stmt *s = node;
-    print_text(p, "ALTER DEFAULT PRIVILEGES");
-    for (uint32_t i = 0; i < ast_count(s->options); i++) {
-        const struct ast_def_elem *o = option_at(s->options, i);
-        const struct ast_list *items = ast_to(node_list, o->arg)->items;
-        bool schemas = strcmp(o->name, "schemas") == 0;
-        print_text(p, schemas ? " IN SCHEMA " : " FOR ROLE ");
-        if (schemas)
-            print_strings(p, items);
-        else
-            print_list(p, items, ", ");
-    }
-    print_clause(p, " ", s->action);
-}
-
-static void print_drop_owned_stmt(struct printer *p, const void *node)
-{
-    const struct ast_drop_owned_stmt *s = node;
-    print_text(p, "DROP OWNED BY ");
-    print_list(p, s->roles, ", ");
-    print_behavior(p, s->behavior);
-}
-
-static void print_reassign_owned_stmt(struct printer *p, const void *node)
-{
-    const struct ast_reassign_owned_stmt *s = node;
-    print_text(p, "REASSIGN OWNED BY ");
-    print_list(p, s->roles, ", ");
-    print_clause(p, " TO ", s->new_role);
-}
-
 static void print_unsupported_stmt(struct printer *p, const void *node)
 {
     print_text(p, ast_to(unsupported_stmt, node)->name);
@@ -940,7 +791,6 @@ static void print_unsupported_stmt(struct printer *p, const void *node)
 print_fn *print_stmt_fn(enum ast_tag tag)
 {
     static print_fn *const printers[AST_TAG_COUNT] = {
-        [AST_role_spec] = print_role_spec,
         [AST_object_with_args] = print_object_with_args,
         [AST_func_param] = print_func_param,
         [AST_copy_stmt] = print_copy_stmt,
@@ -989,16 +839,6 @@ print_fn *print_stmt_fn(enum ast_tag tag)
         [AST_alter_database_stmt] = print_alter_database_stmt,
         [AST_alter_database_set_stmt] = print_alter_database_set_stmt,
         [AST_drop_database_stmt] = print_drop_database_stmt,
-        [AST_create_role_stmt] = print_create_role_stmt,
-        [AST_alter_role_stmt] = print_alter_role_stmt,
-        [AST_alter_role_set_stmt] = print_alter_role_set_stmt,
-        [AST_drop_role_stmt] = print_drop_role_stmt,
-        [AST_access_priv] = print_access_priv,
-        [AST_grant_stmt] = print_grant_stmt,
-        [AST_grant_role_stmt] = print_grant_role_stmt,
-        [AST_alter_default_privileges_stmt] = print_alter_default_privileges_stmt,
-        [AST_drop_owned_stmt] = print_drop_owned_stmt,
-        [AST_reassign_owned_stmt] = print_reassign_owned_stmt,
         [AST_unsupported_stmt] = print_unsupported_stmt,
     };
     return printers[tag];

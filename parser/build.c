@@ -5,7 +5,8 @@
 
 /* ---- the automaton's stack and errors ---- */
 
-/* A production nested this deep has left AST_DEPTH_MAX far behind: every level takes at least one entry. */
+/* A production nested this deep has left AST_DEPTH_MAX far behind: every level takes at least one
+ * entry. */
 #define STACK_BYTES_MAX (24u << 20)
 
 void *build_grow_stack(struct parse_state *ps, const void *old, size_t old_bytes, size_t bytes)
@@ -58,7 +59,8 @@ void build_too_deep(struct parse_state *ps)
         return;
     ps->failed = true;
     err_set(ps->err, ERR_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
-    (void)err_hint(ps->err, "The statement nests expressions or queries more than %d levels deep.", AST_DEPTH_MAX);
+    (void)err_hint(ps->err, "The statement nests expressions or queries more than %d levels deep.",
+                   AST_DEPTH_MAX);
 }
 
 void build_statement(struct parse_state *ps, struct ast_node *node)
@@ -108,7 +110,8 @@ struct ast_list *build_concat(struct parse_state *ps, struct ast_list *a, struct
     return a;
 }
 
-struct ast_node *build_string(struct parse_state *ps, uint32_t start, uint32_t end, const char *text)
+struct ast_node *build_string(struct parse_state *ps, uint32_t start, uint32_t end,
+                              const char *text)
 {
     struct ast_string *n = ast_new(ps->arena, string);
     n->node.start = n->node.at = start;
@@ -175,13 +178,15 @@ static void check_star_last(struct parse_state *ps, const struct ast_list *parts
             build_look_error(ps, "improper use of \"*\"");
 }
 
-struct ast_list *build_func_name(struct parse_state *ps, struct parse_token name, struct ast_list *indirection)
+struct ast_list *build_func_name(struct parse_state *ps, struct parse_token name,
+                                 struct ast_list *indirection)
 {
     check_strings(ps, indirection);
     return build_prepend(ps, STRING(name), indirection);
 }
 
-static void fill_range_var(struct parse_state *ps, struct ast_range_var *n, const struct ast_list *parts)
+static void fill_range_var(struct parse_state *ps, struct ast_range_var *n,
+                           const struct ast_list *parts)
 {
     switch (parts->count) {
     case 1:
@@ -200,7 +205,8 @@ static void fill_range_var(struct parse_state *ps, struct ast_range_var *n, cons
         const char *joined = ast_string_at(parts, 0);
         for (uint32_t i = 1; i < parts->count; i++)
             joined = arena_printf(ps->arena, "%s.%s", joined, ast_string_at(parts, i));
-        build_error(ps, ERR_SYNTAX_ERROR, n->node.start, "improper qualified name (too many dotted names): %s", joined);
+        build_error(ps, ERR_SYNTAX_ERROR, n->node.start,
+                    "improper qualified name (too many dotted names): %s", joined);
         n->name = "";
     }
     }
@@ -228,7 +234,8 @@ struct ast_range_var *build_range_var_of_name(struct parse_state *ps, struct ast
 
 /* ---- constants ---- */
 
-static struct ast_a_const *new_const(struct parse_state *ps, uint32_t start, enum ast_const_kind kind)
+static struct ast_a_const *new_const(struct parse_state *ps, uint32_t start,
+                                     enum ast_const_kind kind)
 {
     struct ast_a_const *n = ast_to(a_const, build_node(ps, AST_a_const, start));
     n->kind = kind;
@@ -242,7 +249,8 @@ struct ast_node *build_int_const(struct parse_state *ps, uint32_t start, int32_t
     return &n->node;
 }
 
-struct ast_node *build_text_const(struct parse_state *ps, enum ast_const_kind kind, struct parse_token token)
+struct ast_node *build_text_const(struct parse_state *ps, enum ast_const_kind kind,
+                                  struct parse_token token)
 {
     struct ast_a_const *n = new_const(ps, token.start, kind);
     n->text = token.text;
@@ -275,7 +283,8 @@ struct ast_node *build_star_ref(struct parse_state *ps, struct parse_token token
     return &n->node;
 }
 
-struct ast_node *build_column_ref(struct parse_state *ps, struct parse_token name, struct ast_list *indirection)
+struct ast_node *build_column_ref(struct parse_state *ps, struct parse_token name,
+                                  struct ast_list *indirection)
 {
     struct ast_column_ref *n = NEW(column_ref, name);
     n->fields = LIST1(STRING(name));
@@ -309,8 +318,8 @@ struct ast_node *build_indirection(struct parse_state *ps, uint32_t start, struc
     return &n->node;
 }
 
-struct ast_node *build_indices(struct parse_state *ps, uint32_t start, bool is_slice, struct ast_node *lower,
-                               struct ast_node *upper)
+struct ast_node *build_indices(struct parse_state *ps, uint32_t start, bool is_slice,
+                               struct ast_node *lower, struct ast_node *upper)
 {
     struct ast_a_indices *n = ast_to(a_indices, build_node(ps, AST_a_indices, start));
     n->is_slice = is_slice;
@@ -321,8 +330,9 @@ struct ast_node *build_indices(struct parse_state *ps, uint32_t start, bool is_s
 
 /* ---- operators ---- */
 
-static struct ast_a_expr *new_expr(struct parse_state *ps, enum ast_a_expr_kind kind, struct ast_list *name,
-                                   uint32_t start, uint32_t at, struct ast_list *args)
+static struct ast_a_expr *new_expr(struct parse_state *ps, enum ast_a_expr_kind kind,
+                                   struct ast_list *name, uint32_t start, uint32_t at,
+                                   struct ast_list *args)
 {
     struct ast_a_expr *n = ast_to(a_expr, build_node(ps, AST_a_expr, start));
     n->kind = kind;
@@ -350,12 +360,13 @@ static bool same_name(const struct ast_list *a, const struct ast_list *b)
     return true;
 }
 
-struct ast_node *build_named_op(struct parse_state *ps, struct ast_node *left, struct ast_list *name,
-                                struct ast_node *right)
+struct ast_node *build_named_op(struct parse_state *ps, struct ast_node *left,
+                                struct ast_list *name, struct ast_node *right)
 {
     uint32_t at = name->items[0]->start;
     struct ast_a_expr *chain = ast_to(a_expr, left);
-    if (ast_is(a_expr, left) && chain->kind == AST_EXPR_OP && chain->args->count > 1 && same_name(chain->name, name)) {
+    if (ast_is(a_expr, left) && chain->kind == AST_EXPR_OP && chain->args->count > 1 &&
+        same_name(chain->name, name)) {
         chain->args = ADD(chain->args, right);
         ast_offsets_add(ps->arena, &chain->ops, at);
         left->at = at;
@@ -378,12 +389,14 @@ struct ast_node *build_compare(struct parse_state *ps, struct ast_node *left, st
     return build_expr(ps, AST_EXPR_OP, op.text, left, op, LIST2(left, right));
 }
 
-struct ast_node *build_prefix_op(struct parse_state *ps, struct parse_token op, struct ast_node *arg)
+struct ast_node *build_prefix_op(struct parse_state *ps, struct parse_token op,
+                                 struct ast_node *arg)
 {
     return build_expr(ps, AST_EXPR_OP, op.text, NULL, op, LIST1(arg));
 }
 
-struct ast_node *build_named_prefix_op(struct parse_state *ps, struct ast_list *name, struct ast_node *arg)
+struct ast_node *build_named_prefix_op(struct parse_state *ps, struct ast_list *name,
+                                       struct ast_node *arg)
 {
     uint32_t at = name->items[0]->start;
     return &new_expr(ps, AST_EXPR_OP, name, at, at, LIST1(arg))->node;
@@ -403,8 +416,8 @@ struct ast_node *build_negate(struct parse_state *ps, struct parse_token op, str
     return arg;
 }
 
-struct ast_node *build_and_or(struct parse_state *ps, enum ast_bool_kind kind, struct ast_node *left,
-                              struct parse_token op, struct ast_node *right)
+struct ast_node *build_and_or(struct parse_state *ps, enum ast_bool_kind kind,
+                              struct ast_node *left, struct parse_token op, struct ast_node *right)
 {
     struct ast_bool_expr *chain = ast_to(bool_expr, left);
     if (!ast_is(bool_expr, left) || chain->kind != kind) {
@@ -429,8 +442,8 @@ struct ast_node *build_not(struct parse_state *ps, struct parse_token op, struct
 }
 
 struct ast_node *build_match(struct parse_state *ps, enum ast_a_expr_kind kind, const char *name,
-                             struct ast_node *value, struct parse_token op, struct ast_node *pattern,
-                             struct ast_node *escape)
+                             struct ast_node *value, struct parse_token op,
+                             struct ast_node *pattern, struct ast_node *escape)
 {
     struct ast_list *args = LIST2(value, pattern);
     if (escape)
@@ -438,7 +451,8 @@ struct ast_node *build_match(struct parse_state *ps, enum ast_a_expr_kind kind, 
     return build_expr(ps, kind, name, value, op, args);
 }
 
-static struct ast_node *negated_if(struct parse_state *ps, bool negated, struct parse_token op, struct ast_node *expr)
+static struct ast_node *negated_if(struct parse_state *ps, bool negated, struct parse_token op,
+                                   struct ast_node *expr)
 {
     if (!negated)
         return expr;
@@ -460,13 +474,15 @@ struct ast_node *build_in(struct parse_state *ps, struct ast_node *left, struct 
     return build_expr(ps, AST_EXPR_IN, negated ? "<>" : "=", left, op, args);
 }
 
-struct ast_node *build_op_any_all(struct parse_state *ps, enum ast_a_expr_kind kind, struct ast_node *left,
-                                  struct ast_list *name, struct ast_node *right)
+struct ast_node *build_op_any_all(struct parse_state *ps, enum ast_a_expr_kind kind,
+                                  struct ast_node *left, struct ast_list *name,
+                                  struct ast_node *right)
 {
     return &new_expr(ps, kind, name, left->start, name->items[0]->start, LIST2(left, right))->node;
 }
 
-struct ast_node *build_null_test(struct parse_state *ps, struct ast_node *arg, struct parse_token op, bool is_not)
+struct ast_node *build_null_test(struct parse_state *ps, struct ast_node *arg,
+                                 struct parse_token op, bool is_not)
 {
     struct ast_null_test *n = NEW(null_test, arg);
     n->arg = arg;
@@ -475,8 +491,8 @@ struct ast_node *build_null_test(struct parse_state *ps, struct ast_node *arg, s
     return &n->node;
 }
 
-struct ast_node *build_bool_test(struct parse_state *ps, struct ast_node *arg, struct parse_token op,
-                                 enum ast_bool_test_kind kind)
+struct ast_node *build_bool_test(struct parse_state *ps, struct ast_node *arg,
+                                 struct parse_token op, enum ast_bool_test_kind kind)
 {
     struct ast_boolean_test *n = NEW(boolean_test, arg);
     n->arg = arg;
@@ -485,29 +501,33 @@ struct ast_node *build_bool_test(struct parse_state *ps, struct ast_node *arg, s
     return &n->node;
 }
 
-struct ast_node *build_overlaps(struct parse_state *ps, struct ast_node *left, struct parse_token op,
-                                struct ast_node *right)
+struct ast_node *build_overlaps(struct parse_state *ps, struct ast_node *left,
+                                struct parse_token op, struct ast_node *right)
 {
     struct ast_list *a = ast_to(row_expr, left)->args;
     struct ast_list *b = ast_to(row_expr, right)->args;
     if (ast_count(a) != 2)
-        build_error(ps, ERR_SYNTAX_ERROR, left->start, "wrong number of parameters on left side of OVERLAPS expression");
+        build_error(ps, ERR_SYNTAX_ERROR, left->start,
+                    "wrong number of parameters on left side of OVERLAPS expression");
     if (ast_count(b) != 2)
-        build_error(ps, ERR_SYNTAX_ERROR, right->start, "wrong number of parameters on right side of OVERLAPS expression");
+        build_error(ps, ERR_SYNTAX_ERROR, right->start,
+                    "wrong number of parameters on right side of OVERLAPS expression");
     return build_sql_call(ps, left->start, op.start, "overlaps", build_concat(ps, a, b));
 }
 
-struct ast_node *build_is_normalized(struct parse_state *ps, struct ast_node *arg, struct parse_token op,
-                                     const struct parse_token *form, bool negated)
+struct ast_node *build_is_normalized(struct parse_state *ps, struct ast_node *arg,
+                                     struct parse_token op, const struct parse_token *form,
+                                     bool negated)
 {
     struct ast_list *args = LIST1(arg);
     if (form)
         args = ADD(args, build_text_const(ps, AST_CONST_STRING, *form));
-    return negated_if(ps, negated, op, build_sql_call(ps, arg->start, op.start, "is_normalized", args));
+    return negated_if(ps, negated, op,
+                      build_sql_call(ps, arg->start, op.start, "is_normalized", args));
 }
 
-struct ast_node *build_cast(struct parse_state *ps, uint32_t start, uint32_t at, struct ast_node *arg,
-                            struct ast_type_name *type)
+struct ast_node *build_cast(struct parse_state *ps, uint32_t start, uint32_t at,
+                            struct ast_node *arg, struct ast_type_name *type)
 {
     struct ast_type_cast *n = ast_to(type_cast, build_node(ps, AST_type_cast, start));
     n->arg = arg;
@@ -516,13 +536,16 @@ struct ast_node *build_cast(struct parse_state *ps, uint32_t start, uint32_t at,
     return &n->node;
 }
 
-struct ast_node *build_typed_literal(struct parse_state *ps, struct ast_type_name *type, struct parse_token literal)
+struct ast_node *build_typed_literal(struct parse_state *ps, struct ast_type_name *type,
+                                     struct parse_token literal)
 {
-    return build_cast(ps, type->node.start, type->node.start, build_text_const(ps, AST_CONST_STRING, literal), type);
+    return build_cast(ps, type->node.start, type->node.start,
+                      build_text_const(ps, AST_CONST_STRING, literal), type);
 }
 
 struct ast_node *build_sub_link(struct parse_state *ps, uint32_t start, enum ast_sub_link_kind kind,
-                                struct ast_node *test, struct ast_list *oper, struct ast_node *query)
+                                struct ast_node *test, struct ast_list *oper,
+                                struct ast_node *query)
 {
     struct ast_sub_link *n = ast_to(sub_link, build_node(ps, AST_sub_link, start));
     n->kind = kind;
@@ -534,7 +557,8 @@ struct ast_node *build_sub_link(struct parse_state *ps, uint32_t start, enum ast
 
 /* ---- calls and bracketed things ---- */
 
-struct ast_func_call *build_call(struct parse_state *ps, struct ast_list *name, struct ast_list *args)
+struct ast_func_call *build_call(struct parse_state *ps, struct ast_list *name,
+                                 struct ast_list *args)
 {
     struct ast_func_call *n = NEW(func_call, name->items[0]);
     n->name = name;
@@ -549,7 +573,8 @@ struct ast_node *build_call_clauses(struct parse_state *ps, struct ast_func_call
     if (within_group) {
         uint32_t at = within_group->items[0]->start;
         if (call->order_by)
-            build_error(ps, ERR_SYNTAX_ERROR, at, "cannot use multiple ORDER BY clauses with WITHIN GROUP");
+            build_error(ps, ERR_SYNTAX_ERROR, at,
+                        "cannot use multiple ORDER BY clauses with WITHIN GROUP");
         if (call->distinct)
             build_error(ps, ERR_SYNTAX_ERROR, at, "cannot use DISTINCT with WITHIN GROUP");
         if (call->variadic)
@@ -563,8 +588,8 @@ struct ast_node *build_call_clauses(struct parse_state *ps, struct ast_func_call
     return &call->node;
 }
 
-struct ast_node *build_sql_call(struct parse_state *ps, uint32_t start, uint32_t at, const char *name,
-                                struct ast_list *args)
+struct ast_node *build_sql_call(struct parse_state *ps, uint32_t start, uint32_t at,
+                                const char *name, struct ast_list *args)
 {
     struct ast_func_call *n = ast_to(func_call, build_node(ps, AST_func_call, start));
     n->name = ast_name_list(ps->arena, "pg_catalog", name);
@@ -574,7 +599,8 @@ struct ast_node *build_sql_call(struct parse_state *ps, uint32_t start, uint32_t
     return &n->node;
 }
 
-struct ast_node *build_plain_call(struct parse_state *ps, uint32_t start, const char *name, struct ast_list *args)
+struct ast_node *build_plain_call(struct parse_state *ps, uint32_t start, const char *name,
+                                  struct ast_list *args)
 {
     struct ast_func_call *n = ast_to(func_call, build_node(ps, AST_func_call, start));
     n->name = ast_name_list(ps->arena, NULL, name);
@@ -583,15 +609,16 @@ struct ast_node *build_plain_call(struct parse_state *ps, uint32_t start, const 
 }
 
 /* SQL has no start here; PostgreSQL's functions want one, and the length to be an integer. */
-struct ast_list *build_substring_for(struct parse_state *ps, struct ast_node *string, struct ast_node *length)
+struct ast_list *build_substring_for(struct parse_state *ps, struct ast_node *string,
+                                     struct ast_node *length)
 {
     struct ast_type_name *type = build_system_type(ps, length->start, "int4", NULL);
     return LIST3(string, build_int_const(ps, length->start, 1),
                  build_cast(ps, length->start, length->start, length, type));
 }
 
-struct ast_node *build_sql_value(struct parse_state *ps, struct parse_token token, enum ast_sql_value_kind kind,
-                                 int typmod)
+struct ast_node *build_sql_value(struct parse_state *ps, struct parse_token token,
+                                 enum ast_sql_value_kind kind, int typmod)
 {
     struct ast_sql_value_function *n = NEW(sql_value_function, token);
     n->kind = kind;
@@ -599,7 +626,8 @@ struct ast_node *build_sql_value(struct parse_state *ps, struct parse_token toke
     return &n->node;
 }
 
-struct ast_node *build_row(struct parse_state *ps, uint32_t start, struct ast_list *args, bool is_explicit)
+struct ast_node *build_row(struct parse_state *ps, uint32_t start, struct ast_list *args,
+                           bool is_explicit)
 {
     struct ast_row_expr *n = ast_to(row_expr, build_node(ps, AST_row_expr, start));
     n->args = args;
@@ -614,7 +642,8 @@ struct ast_node *build_array(struct parse_state *ps, uint32_t start, struct ast_
     return &n->node;
 }
 
-struct ast_node *build_named_arg(struct parse_state *ps, struct parse_token name, struct ast_node *arg)
+struct ast_node *build_named_arg(struct parse_state *ps, struct parse_token name,
+                                 struct ast_node *arg)
 {
     struct ast_named_arg *n = NEW(named_arg, name);
     n->name = name.text;
@@ -622,8 +651,8 @@ struct ast_node *build_named_arg(struct parse_state *ps, struct parse_token name
     return &n->node;
 }
 
-struct ast_node *build_unsupported(struct parse_state *ps, struct parse_token token, const char *name,
-                                   struct ast_list *args)
+struct ast_node *build_unsupported(struct parse_state *ps, struct parse_token token,
+                                   const char *name, struct ast_list *args)
 {
     struct ast_unsupported_expr *n = NEW(unsupported_expr, token);
     n->name = name;
@@ -631,7 +660,8 @@ struct ast_node *build_unsupported(struct parse_state *ps, struct parse_token to
     return &n->node;
 }
 
-struct ast_node *build_unsupported_on(struct parse_state *ps, struct ast_node *arg, const char *name)
+struct ast_node *build_unsupported_on(struct parse_state *ps, struct ast_node *arg,
+                                      const char *name)
 {
     struct ast_unsupported_expr *n = NEW(unsupported_expr, arg);
     n->name = name;
@@ -639,8 +669,8 @@ struct ast_node *build_unsupported_on(struct parse_state *ps, struct ast_node *a
     return &n->node;
 }
 
-struct ast_node *build_unsupported_table(struct parse_state *ps, struct ast_node *expr, struct ast_alias *alias,
-                                         bool lateral)
+struct ast_node *build_unsupported_table(struct parse_state *ps, struct ast_node *expr,
+                                         struct ast_alias *alias, bool lateral)
 {
     struct ast_range_function *n = NEW(range_function, expr);
     n->functions = LIST1(build_function_item(ps, expr, NULL));
@@ -651,7 +681,8 @@ struct ast_node *build_unsupported_table(struct parse_state *ps, struct ast_node
 
 struct ast_node *build_unsupported_stmt(struct parse_state *ps, uint32_t start, const char *name)
 {
-    struct ast_unsupported_stmt *n = ast_to(unsupported_stmt, build_node(ps, AST_unsupported_stmt, start));
+    struct ast_unsupported_stmt *n =
+        ast_to(unsupported_stmt, build_node(ps, AST_unsupported_stmt, start));
     n->name = name;
     return &n->node;
 }
@@ -667,22 +698,28 @@ struct ast_type_name *build_system_type(struct parse_state *ps, uint32_t start, 
     return n;
 }
 
-struct ast_type_name *build_float_type(struct parse_state *ps, uint32_t start, struct parse_token precision)
+struct ast_type_name *build_float_type(struct parse_state *ps, uint32_t start,
+                                       struct parse_token precision)
 {
     if (precision.value < 1)
-        build_error(ps, ERR_INVALID_PARAMETER_VALUE, precision.start, "precision for type float must be at least 1 bit");
+        build_error(ps, ERR_INVALID_PARAMETER_VALUE, precision.start,
+                    "precision for type float must be at least 1 bit");
     if (precision.value > 53)
-        build_error(ps, ERR_INVALID_PARAMETER_VALUE, precision.start, "precision for type float must be less than 54 bits");
+        build_error(ps, ERR_INVALID_PARAMETER_VALUE, precision.start,
+                    "precision for type float must be less than 54 bits");
     return build_system_type(ps, start, precision.value <= 24 ? "float4" : "float8", NULL);
 }
 
-struct ast_list *build_interval_typmods(struct parse_state *ps, int mask, const struct parse_token *precision)
+struct ast_list *build_interval_typmods(struct parse_state *ps, int mask,
+                                        const struct parse_token *precision)
 {
     struct ast_list *typmods = LIST1(build_int_const(ps, ps->prev_start, mask));
-    return precision ? ADD(typmods, build_int_const(ps, precision->start, precision->value)) : typmods;
+    return precision ? ADD(typmods, build_int_const(ps, precision->start, precision->value))
+                     : typmods;
 }
 
-struct ast_type_name *build_type_of_name(struct parse_state *ps, struct ast_list *name, struct ast_list *typmods)
+struct ast_type_name *build_type_of_name(struct parse_state *ps, struct ast_list *name,
+                                         struct ast_list *typmods)
 {
     struct ast_type_name *n = NEW(type_name, name->items[0]);
     n->node.end = name->items[name->count - 1]->end;
@@ -691,13 +728,15 @@ struct ast_type_name *build_type_of_name(struct parse_state *ps, struct ast_list
     return n;
 }
 
-struct ast_type_name *build_type_of_call(struct parse_state *ps, struct ast_list *name, struct ast_list *args,
-                                         struct ast_list *order_by)
+struct ast_type_name *build_type_of_call(struct parse_state *ps, struct ast_list *name,
+                                         struct ast_list *args, struct ast_list *order_by)
 {
     for (uint32_t i = 0; i < args->count; i++)
         if (ast_is(named_arg, args->items[i]))
-            build_error(ps, ERR_SYNTAX_ERROR, args->items[i]->start, "type modifier cannot have parameter name");
+            build_error(ps, ERR_SYNTAX_ERROR, args->items[i]->start,
+                        "type modifier cannot have parameter name");
     if (order_by)
-        build_error(ps, ERR_SYNTAX_ERROR, order_by->items[0]->start, "type modifier cannot have ORDER BY");
+        build_error(ps, ERR_SYNTAX_ERROR, order_by->items[0]->start,
+                    "type modifier cannot have ORDER BY");
     return build_type_of_name(ps, name, args);
 }

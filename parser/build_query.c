@@ -7,8 +7,9 @@ static struct ast_select_stmt *new_select(struct parse_state *ps, uint32_t start
     return ast_to(select_stmt, build_node(ps, AST_select_stmt, start));
 }
 
-struct ast_select_stmt *build_select(struct parse_state *ps, uint32_t start, struct ast_list *targets,
-                                     struct ast_into_clause *into, struct ast_list *from, struct ast_node *where,
+struct ast_select_stmt *build_select(struct parse_state *ps, uint32_t start,
+                                     struct ast_list *targets, struct ast_into_clause *into,
+                                     struct ast_list *from, struct ast_node *where,
                                      const struct group_clause *group, struct ast_node *having,
                                      struct ast_list *windows)
 {
@@ -29,37 +30,44 @@ static void check_ties(struct parse_state *ps, const struct ast_select_stmt *n)
     if (!n->with_ties)
         return;
     if (!n->order_by)
-        build_error(ps, ERR_SYNTAX_ERROR, n->node.start, "WITH TIES cannot be specified without ORDER BY clause");
+        build_error(ps, ERR_SYNTAX_ERROR, n->node.start,
+                    "WITH TIES cannot be specified without ORDER BY clause");
     for (uint32_t i = 0; i < ast_count(n->locking); i++)
         if (ast_to(locking_clause, n->locking->items[i])->wait == AST_LOCK_SKIP)
-            build_error(ps, ERR_SYNTAX_ERROR, n->node.start, "SKIP LOCKED and WITH TIES options cannot be used together");
+            build_error(ps, ERR_SYNTAX_ERROR, n->node.start,
+                        "SKIP LOCKED and WITH TIES options cannot be used together");
 }
 
 struct ast_select_stmt *build_select_options(struct parse_state *ps, struct ast_select_stmt *select,
                                              struct ast_list *order_by, struct ast_list *locking,
-                                             const struct select_limit *limit, struct ast_with_clause *with)
+                                             const struct select_limit *limit,
+                                             struct ast_with_clause *with)
 {
     if (order_by) {
         if (select->order_by)
-            build_error(ps, ERR_SYNTAX_ERROR, order_by->items[0]->start, "multiple ORDER BY clauses not allowed");
+            build_error(ps, ERR_SYNTAX_ERROR, order_by->items[0]->start,
+                        "multiple ORDER BY clauses not allowed");
         select->order_by = order_by;
     }
     select->locking = build_concat(ps, select->locking, locking);
     if (limit && limit->offset) {
         if (select->offset)
-            build_error(ps, ERR_SYNTAX_ERROR, limit->offset->start, "multiple OFFSET clauses not allowed");
+            build_error(ps, ERR_SYNTAX_ERROR, limit->offset->start,
+                        "multiple OFFSET clauses not allowed");
         select->offset = limit->offset;
     }
     if (limit && limit->count) {
         if (select->limit)
-            build_error(ps, ERR_SYNTAX_ERROR, limit->count->start, "multiple LIMIT clauses not allowed");
+            build_error(ps, ERR_SYNTAX_ERROR, limit->count->start,
+                        "multiple LIMIT clauses not allowed");
         select->limit = limit->count;
         select->with_ties = limit->with_ties;
     }
     check_ties(ps, select);
     if (with) {
         if (select->with)
-            build_error(ps, ERR_SYNTAX_ERROR, with->node.start, "multiple WITH clauses not allowed");
+            build_error(ps, ERR_SYNTAX_ERROR, with->node.start,
+                        "multiple WITH clauses not allowed");
         select->with = with;
         select->node.start = with->node.start;
     }
@@ -67,7 +75,8 @@ struct ast_select_stmt *build_select_options(struct parse_state *ps, struct ast_
     return select;
 }
 
-struct ast_select_stmt *build_table_select(struct parse_state *ps, uint32_t start, struct ast_range_var *relation)
+struct ast_select_stmt *build_table_select(struct parse_state *ps, uint32_t start,
+                                           struct ast_range_var *relation)
 {
     struct ast_select_stmt *n = new_select(ps, start);
     struct parse_token token = {.text = "*", .start = start, .end = ps->prev_end};
@@ -77,10 +86,11 @@ struct ast_select_stmt *build_table_select(struct parse_state *ps, uint32_t star
 }
 
 struct ast_select_stmt *build_setop(struct parse_state *ps, enum ast_set_op op, int all,
-                                    struct ast_select_stmt *left, uint32_t at, struct ast_select_stmt *right)
+                                    struct ast_select_stmt *left, uint32_t at,
+                                    struct ast_select_stmt *right)
 {
-    bool chain = left->setop == op && left->all == (all != 0) && !left->with && !left->order_by && !left->offset &&
-                 !left->limit && !left->locking;
+    bool chain = left->setop == op && left->all == (all != 0) && !left->with && !left->order_by &&
+                 !left->offset && !left->limit && !left->locking;
     if (!chain) {
         struct ast_select_stmt *n = new_select(ps, left->node.start);
         n->setop = op;
@@ -94,7 +104,8 @@ struct ast_select_stmt *build_setop(struct parse_state *ps, enum ast_set_op op, 
     return left;
 }
 
-struct ast_node *build_res_target(struct parse_state *ps, uint32_t start, const char *name, struct ast_node *val)
+struct ast_node *build_res_target(struct parse_state *ps, uint32_t start, const char *name,
+                                  struct ast_node *val)
 {
     struct ast_res_target *n = ast_to(res_target, build_node(ps, AST_res_target, start));
     n->name = name;
@@ -102,8 +113,8 @@ struct ast_node *build_res_target(struct parse_state *ps, uint32_t start, const 
     return &n->node;
 }
 
-struct ast_node *build_grouping_set(struct parse_state *ps, uint32_t start, enum ast_grouping_kind kind,
-                                    struct ast_list *content)
+struct ast_node *build_grouping_set(struct parse_state *ps, uint32_t start,
+                                    enum ast_grouping_kind kind, struct ast_list *content)
 {
     struct ast_grouping_set *n = ast_to(grouping_set, build_node(ps, AST_grouping_set, start));
     n->kind = kind;
@@ -113,10 +124,11 @@ struct ast_node *build_grouping_set(struct parse_state *ps, uint32_t start, enum
 
 /* ---- FROM ---- */
 
-struct ast_node *build_subselect(struct parse_state *ps, struct ast_select_stmt *query, struct ast_alias *alias,
-                                 bool lateral, uint32_t start)
+struct ast_node *build_subselect(struct parse_state *ps, struct ast_select_stmt *query,
+                                 struct ast_alias *alias, bool lateral, uint32_t start)
 {
-    struct ast_range_subselect *n = ast_to(range_subselect, build_node(ps, AST_range_subselect, start));
+    struct ast_range_subselect *n =
+        ast_to(range_subselect, build_node(ps, AST_range_subselect, start));
     n->query = &query->node;
     n->alias = alias;
     n->lateral = lateral;
@@ -126,12 +138,14 @@ struct ast_node *build_subselect(struct parse_state *ps, struct ast_select_stmt 
         while (at > 0 && ps->text[at] != '(')
             at--;
         build_error(ps, ERR_SYNTAX_ERROR, at, "%s in FROM must have an alias", what);
-        (void)err_hint(ps->err, "For example, FROM (%s ...) [AS] foo.", query->values ? "VALUES" : "SELECT");
+        (void)err_hint(ps->err, "For example, FROM (%s ...) [AS] foo.",
+                       query->values ? "VALUES" : "SELECT");
     }
     return &n->node;
 }
 
-struct ast_node *build_function_item(struct parse_state *ps, struct ast_node *func, struct ast_list *column_defs)
+struct ast_node *build_function_item(struct parse_state *ps, struct ast_node *func,
+                                     struct ast_list *column_defs)
 {
     struct ast_range_function_item *n = NEW(range_function_item, func);
     n->func = func;
@@ -229,7 +243,8 @@ struct ast_window_def *build_window(struct parse_state *ps, uint32_t start, cons
 
 /* ---- INSERT and MERGE ---- */
 
-struct ast_on_conflict *build_on_conflict(struct parse_state *ps, uint32_t start, enum ast_conflict_action action,
+struct ast_on_conflict *build_on_conflict(struct parse_state *ps, uint32_t start,
+                                          enum ast_conflict_action action,
                                           struct ast_on_conflict *infer, struct ast_list *targets,
                                           struct ast_node *where)
 {
@@ -243,16 +258,17 @@ struct ast_on_conflict *build_on_conflict(struct parse_state *ps, uint32_t start
     return n;
 }
 
-struct ast_node *build_merge_when(struct parse_state *ps, uint32_t start, bool matched, struct ast_node *condition,
-                                  struct ast_merge_when *action)
+struct ast_node *build_merge_when(struct parse_state *ps, uint32_t start, bool matched,
+                                  struct ast_node *condition, struct ast_merge_when *action)
 {
     action->matched = matched;
     action->condition = condition;
     return build_finish(ps, &action->node, start);
 }
 
-struct ast_merge_when *build_merge_insert(struct parse_state *ps, uint32_t start, struct ast_list *columns,
-                                          int overriding, struct ast_list *values)
+struct ast_merge_when *build_merge_insert(struct parse_state *ps, uint32_t start,
+                                          struct ast_list *columns, int overriding,
+                                          struct ast_list *values)
 {
     struct ast_merge_when *n = ast_to(merge_when, build_node(ps, AST_merge_when, start));
     n->action = AST_MERGE_INSERT;

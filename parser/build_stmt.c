@@ -6,13 +6,14 @@
 
 /* ---- options ---- */
 
-struct ast_node *build_def(struct parse_state *ps, uint32_t start, const char *name, struct ast_node *arg)
+struct ast_node *build_def(struct parse_state *ps, uint32_t start, const char *name,
+                           struct ast_node *arg)
 {
     return build_def_action(ps, start, name, arg, AST_DEF_NONE);
 }
 
-struct ast_node *build_def_action(struct parse_state *ps, uint32_t start, const char *name, struct ast_node *arg,
-                                  enum ast_def_action action)
+struct ast_node *build_def_action(struct parse_state *ps, uint32_t start, const char *name,
+                                  struct ast_node *arg, enum ast_def_action action)
 {
     struct ast_def_elem *n = NEW_AT(def_elem, start);
     n->name = name;
@@ -21,8 +22,8 @@ struct ast_node *build_def_action(struct parse_state *ps, uint32_t start, const 
     return &n->node;
 }
 
-struct ast_list *build_flags(struct parse_state *ps, const char *a, struct parse_token a_token, const char *b,
-                             struct parse_token b_token)
+struct ast_list *build_flags(struct parse_state *ps, const char *a, struct parse_token a_token,
+                             const char *b, struct parse_token b_token)
 {
     struct ast_list *flags = NULL;
     if (a && a_token.value)
@@ -47,8 +48,9 @@ void build_check_copy(struct parse_state *ps, struct ast_copy_stmt *copy, uint32
 
 /* ---- session and transaction ---- */
 
-struct ast_node *build_transaction(struct parse_state *ps, uint32_t start, enum ast_transaction_kind kind,
-                                   const char *name, int chain, struct ast_list *options)
+struct ast_node *build_transaction(struct parse_state *ps, uint32_t start,
+                                   enum ast_transaction_kind kind, const char *name, int chain,
+                                   struct ast_list *options)
 {
     struct ast_transaction_stmt *n = NEW_AT(transaction_stmt, start);
     n->kind = kind;
@@ -58,8 +60,9 @@ struct ast_node *build_transaction(struct parse_state *ps, uint32_t start, enum 
     return &n->node;
 }
 
-struct ast_variable_set_stmt *build_set(struct parse_state *ps, uint32_t start, enum ast_set_kind kind,
-                                        const char *name, struct ast_list *args)
+struct ast_variable_set_stmt *build_set(struct parse_state *ps, uint32_t start,
+                                        enum ast_set_kind kind, const char *name,
+                                        struct ast_list *args)
 {
     struct ast_variable_set_stmt *n = NEW_AT(variable_set_stmt, start);
     n->kind = kind;
@@ -126,8 +129,8 @@ struct ast_node *build_discard(struct parse_state *ps, uint32_t start, enum ast_
     return &n->node;
 }
 
-struct ast_node *build_vacuum(struct parse_state *ps, uint32_t start, bool is_vacuum, struct ast_list *options,
-                              struct ast_list *relations)
+struct ast_node *build_vacuum(struct parse_state *ps, uint32_t start, bool is_vacuum,
+                              struct ast_list *options, struct ast_list *relations)
 {
     struct ast_vacuum_stmt *n = NEW_AT(vacuum_stmt, start);
     n->is_vacuum = is_vacuum;
@@ -136,12 +139,14 @@ struct ast_node *build_vacuum(struct parse_state *ps, uint32_t start, bool is_va
     return &n->node;
 }
 
-struct ast_node *build_reindex(struct parse_state *ps, uint32_t start, int kind, struct ast_list *options,
-                               struct parse_token concurrently, struct ast_range_var *relation, const char *name)
+struct ast_node *build_reindex(struct parse_state *ps, uint32_t start, int kind,
+                               struct ast_list *options, struct parse_token concurrently,
+                               struct ast_range_var *relation, const char *name)
 {
     struct ast_reindex_stmt *n = NEW_AT(reindex_stmt, start);
     n->kind = (enum ast_reindex_kind)kind;
-    n->options = build_concat(ps, options, build_flags(ps, "concurrently", concurrently, NULL, TOKEN_NONE));
+    n->options =
+        build_concat(ps, options, build_flags(ps, "concurrently", concurrently, NULL, TOKEN_NONE));
     n->relation = relation;
     n->name = name;
     return &n->node;
@@ -159,9 +164,10 @@ struct ast_node *build_cluster(struct parse_state *ps, uint32_t start, struct as
 
 /* ---- tables ---- */
 
-struct ast_create_stmt *build_create(struct parse_state *ps, uint32_t start, struct parse_token temp,
-                                     struct parse_token if_not_exists, struct ast_range_var *relation,
-                                     struct ast_list *elements, struct ast_partition_spec *partition_by,
+struct ast_create_stmt *build_create(struct parse_state *ps, uint32_t start,
+                                     struct parse_token temp, struct parse_token if_not_exists,
+                                     struct ast_range_var *relation, struct ast_list *elements,
+                                     struct ast_partition_spec *partition_by,
                                      struct parse_token access_method, struct ast_list *options,
                                      struct parse_token on_commit, struct parse_token tablespace)
 {
@@ -179,7 +185,8 @@ struct ast_create_stmt *build_create(struct parse_state *ps, uint32_t start, str
 }
 
 /* COLLATE is written among the constraints and belongs to the column. */
-static struct ast_list *split_collation(struct parse_state *ps, struct ast_list *quals, struct ast_list **collation)
+static struct ast_list *split_collation(struct parse_state *ps, struct ast_list *quals,
+                                        struct ast_list **collation)
 {
     struct ast_list *constraints = NULL;
     *collation = NULL;
@@ -196,8 +203,9 @@ static struct ast_list *split_collation(struct parse_state *ps, struct ast_list 
     return constraints;
 }
 
-struct ast_column_def *build_column(struct parse_state *ps, struct parse_token name, struct ast_type_name *type,
-                                    const char *compression, struct ast_list *options, struct ast_list *quals)
+struct ast_column_def *build_column(struct parse_state *ps, struct parse_token name,
+                                    struct ast_type_name *type, const char *compression,
+                                    struct ast_list *options, struct ast_list *quals)
 {
     struct ast_column_def *n = NEW(column_def, name);
     n->name = name.text;
@@ -208,15 +216,17 @@ struct ast_column_def *build_column(struct parse_state *ps, struct parse_token n
     return n;
 }
 
-struct ast_constraint *build_constraint(struct parse_state *ps, uint32_t start, enum ast_constraint_kind kind)
+struct ast_constraint *build_constraint(struct parse_state *ps, uint32_t start,
+                                        enum ast_constraint_kind kind)
 {
     struct ast_constraint *n = NEW_AT(constraint, start);
     n->kind = kind;
     return n;
 }
 
-struct ast_constraint *build_foreign_key(struct parse_state *ps, uint32_t start, struct ast_list *keys,
-                                         struct ast_range_var *pk_table, struct ast_list *pk_keys, int match,
+struct ast_constraint *build_foreign_key(struct parse_state *ps, uint32_t start,
+                                         struct ast_list *keys, struct ast_range_var *pk_table,
+                                         struct ast_list *pk_keys, int match,
                                          const struct key_actions *actions)
 {
     struct ast_constraint *n = build_constraint(ps, start, AST_CONSTR_FOREIGN);
@@ -234,8 +244,10 @@ struct parse_token build_join_constraint_attrs(struct parse_state *ps, struct pa
                                                struct parse_token more)
 {
     int bits = have.value | more.value;
-    if ((bits & (CAS_NOT_DEFERRABLE | CAS_INITIALLY_DEFERRED)) == (CAS_NOT_DEFERRABLE | CAS_INITIALLY_DEFERRED))
-        build_error(ps, ERR_SYNTAX_ERROR, more.start, "constraint declared INITIALLY DEFERRED must be DEFERRABLE");
+    if ((bits & (CAS_NOT_DEFERRABLE | CAS_INITIALLY_DEFERRED)) ==
+        (CAS_NOT_DEFERRABLE | CAS_INITIALLY_DEFERRED))
+        build_error(ps, ERR_SYNTAX_ERROR, more.start,
+                    "constraint declared INITIALLY DEFERRED must be DEFERRABLE");
     if ((bits & (CAS_NOT_DEFERRABLE | CAS_DEFERRABLE)) == (CAS_NOT_DEFERRABLE | CAS_DEFERRABLE) ||
         (bits & (CAS_INITIALLY_IMMEDIATE | CAS_INITIALLY_DEFERRED)) ==
             (CAS_INITIALLY_IMMEDIATE | CAS_INITIALLY_DEFERRED))
@@ -246,30 +258,33 @@ struct parse_token build_join_constraint_attrs(struct parse_state *ps, struct pa
     return joined;
 }
 
-void build_constraint_attrs(struct parse_state *ps, struct ast_constraint *constraint, struct parse_token attrs,
-                            int allowed, const char *what)
+void build_constraint_attrs(struct parse_state *ps, struct ast_constraint *constraint,
+                            struct parse_token attrs, int allowed, const char *what)
 {
     int bits = attrs.value;
     if (bits & (CAS_DEFERRABLE | CAS_INITIALLY_DEFERRED)) {
         if (!(allowed & CAS_DEFERRABLE))
-            build_error(ps, ERR_FEATURE_NOT_SUPPORTED, attrs.start, "%s constraints cannot be marked DEFERRABLE", what);
+            build_error(ps, ERR_FEATURE_NOT_SUPPORTED, attrs.start,
+                        "%s constraints cannot be marked DEFERRABLE", what);
         constraint->deferrable = true;
     }
     constraint->initially_deferred = (bits & CAS_INITIALLY_DEFERRED) != 0;
     if (bits & CAS_NOT_VALID) {
         if (!(allowed & CAS_NOT_VALID))
-            build_error(ps, ERR_FEATURE_NOT_SUPPORTED, attrs.start, "%s constraints cannot be marked NOT VALID", what);
+            build_error(ps, ERR_FEATURE_NOT_SUPPORTED, attrs.start,
+                        "%s constraints cannot be marked NOT VALID", what);
         constraint->not_valid = true;
     }
     if (bits & CAS_NO_INHERIT) {
         if (!(allowed & CAS_NO_INHERIT))
-            build_error(ps, ERR_FEATURE_NOT_SUPPORTED, attrs.start, "%s constraints cannot be marked NO INHERIT", what);
+            build_error(ps, ERR_FEATURE_NOT_SUPPORTED, attrs.start,
+                        "%s constraints cannot be marked NO INHERIT", what);
         constraint->no_inherit = true;
     }
 }
 
-struct ast_partition_spec *build_partition_spec(struct parse_state *ps, uint32_t start, struct parse_token strategy,
-                                                struct ast_list *elems)
+struct ast_partition_spec *build_partition_spec(struct parse_state *ps, uint32_t start,
+                                                struct parse_token strategy, struct ast_list *elems)
 {
     struct ast_partition_spec *n = NEW_AT(partition_spec, start);
     n->elems = elems;
@@ -280,12 +295,13 @@ struct ast_partition_spec *build_partition_spec(struct parse_state *ps, uint32_t
     else if (strcmp(strategy.text, "range") == 0)
         n->strategy = AST_PARTITION_RANGE;
     else
-        build_error(ps, ERR_INVALID_PARAMETER_VALUE, strategy.start, "unrecognized partitioning strategy \"%s\"",
-                    strategy.text);
+        build_error(ps, ERR_INVALID_PARAMETER_VALUE, strategy.start,
+                    "unrecognized partitioning strategy \"%s\"", strategy.text);
     return n;
 }
 
-struct ast_partition_bound *build_hash_bound(struct parse_state *ps, uint32_t start, struct ast_list *elems)
+struct ast_partition_bound *build_hash_bound(struct parse_state *ps, uint32_t start,
+                                             struct ast_list *elems)
 {
     struct ast_partition_bound *n = NEW_AT(partition_bound, start);
     n->strategy = AST_PARTITION_HASH;
@@ -300,8 +316,8 @@ struct ast_partition_bound *build_hash_bound(struct parse_state *ps, uint32_t st
         }
         int64_t *value = is_modulus ? &n->modulus : &n->remainder;
         if (*value != -1)
-            build_error(ps, ERR_DUPLICATE_OBJECT, elem->node.start, "%s for hash partition provided more than once",
-                        elem->name);
+            build_error(ps, ERR_DUPLICATE_OBJECT, elem->node.start,
+                        "%s for hash partition provided more than once", elem->name);
         *value = ast_to(integer, elem->arg)->value;
     }
     if (n->modulus == -1)
@@ -323,10 +339,11 @@ struct ast_index_elem *build_index_elem(struct parse_state *ps, uint32_t start, 
     return n;
 }
 
-struct ast_index_stmt *build_index(struct parse_state *ps, uint32_t start, struct parse_token unique,
-                                   struct parse_token concurrently, const char *name,
-                                   struct ast_range_var *relation, const char *access_method,
-                                   struct ast_list *params, struct ast_list *including)
+struct ast_index_stmt *build_index(struct parse_state *ps, uint32_t start,
+                                   struct parse_token unique, struct parse_token concurrently,
+                                   const char *name, struct ast_range_var *relation,
+                                   const char *access_method, struct ast_list *params,
+                                   struct ast_list *including)
 {
     struct ast_index_stmt *n = NEW_AT(index_stmt, start);
     n->unique = unique.value;
@@ -339,9 +356,9 @@ struct ast_index_stmt *build_index(struct parse_state *ps, uint32_t start, struc
     return n;
 }
 
-struct ast_node *build_create_as(struct parse_state *ps, uint32_t start, enum ast_object_kind kind, int persistence,
-                                 int if_not_exists, struct ast_into_clause *into, struct ast_node *query,
-                                 int no_data)
+struct ast_node *build_create_as(struct parse_state *ps, uint32_t start, enum ast_object_kind kind,
+                                 int persistence, int if_not_exists, struct ast_into_clause *into,
+                                 struct ast_node *query, int no_data)
 {
     struct ast_create_table_as *n = NEW_AT(create_table_as, start);
     n->kind = kind;
@@ -353,9 +370,9 @@ struct ast_node *build_create_as(struct parse_state *ps, uint32_t start, enum as
     return &n->node;
 }
 
-struct ast_node *build_view(struct parse_state *ps, uint32_t start, int persistence, struct ast_range_var *relation,
-                            struct ast_list *columns, struct ast_list *options, struct ast_node *query,
-                            int check_option)
+struct ast_node *build_view(struct parse_state *ps, uint32_t start, int persistence,
+                            struct ast_range_var *relation, struct ast_list *columns,
+                            struct ast_list *options, struct ast_node *query, int check_option)
 {
     struct ast_view_stmt *n = NEW_AT(view_stmt, start);
     relation->persistence = (enum ast_persistence)persistence;
@@ -367,8 +384,9 @@ struct ast_node *build_view(struct parse_state *ps, uint32_t start, int persiste
     return &n->node;
 }
 
-struct ast_node *build_schema(struct parse_state *ps, uint32_t start, const char *name, struct ast_role_spec *owner,
-                              struct ast_list *elements, bool if_not_exists)
+struct ast_node *build_schema(struct parse_state *ps, uint32_t start, const char *name,
+                              struct ast_role_spec *owner, struct ast_list *elements,
+                              bool if_not_exists)
 {
     struct ast_create_schema_stmt *n = NEW_AT(create_schema_stmt, start);
     n->name = name;
@@ -394,8 +412,8 @@ struct ast_node *build_domain(struct parse_state *ps, uint32_t start, struct ast
 }
 
 struct ast_node *build_alter_domain(struct parse_state *ps, uint32_t start, struct ast_list *name,
-                                    const char *action, const char *constraint, struct ast_node *def, int behavior,
-                                    int missing_ok)
+                                    const char *action, const char *constraint,
+                                    struct ast_node *def, int behavior, int missing_ok)
 {
     struct ast_alter_domain_stmt *n = NEW_AT(alter_domain_stmt, start);
     n->name = name;
@@ -408,8 +426,8 @@ struct ast_node *build_alter_domain(struct parse_state *ps, uint32_t start, stru
 }
 
 struct ast_node *build_alter_enum(struct parse_state *ps, uint32_t start, struct ast_list *name,
-                                  const char *old_value, const char *new_value, const char *neighbor, bool after,
-                                  int if_not_exists)
+                                  const char *old_value, const char *new_value,
+                                  const char *neighbor, bool after, int if_not_exists)
 {
     struct ast_alter_enum_stmt *n = NEW_AT(alter_enum_stmt, start);
     n->name = name;
@@ -421,8 +439,8 @@ struct ast_node *build_alter_enum(struct parse_state *ps, uint32_t start, struct
     return &n->node;
 }
 
-struct ast_func_param *build_param(struct parse_state *ps, uint32_t start, int mode, const char *name,
-                                   struct ast_type_name *type)
+struct ast_func_param *build_param(struct parse_state *ps, uint32_t start, int mode,
+                                   const char *name, struct ast_type_name *type)
 {
     struct ast_func_param *n = NEW_AT(func_param, start);
     n->mode = (enum ast_param_mode)mode;
@@ -431,9 +449,10 @@ struct ast_func_param *build_param(struct parse_state *ps, uint32_t start, int m
     return n;
 }
 
-struct ast_node *build_function(struct parse_state *ps, uint32_t start, bool is_procedure, int replace,
-                                struct ast_list *name, struct ast_list *params, struct ast_type_name *returns,
-                                struct ast_list *options, struct ast_node *sql_body)
+struct ast_node *build_function(struct parse_state *ps, uint32_t start, bool is_procedure,
+                                int replace, struct ast_list *name, struct ast_list *params,
+                                struct ast_type_name *returns, struct ast_list *options,
+                                struct ast_node *sql_body)
 {
     struct ast_create_function_stmt *n = NEW_AT(create_function_stmt, start);
     n->is_procedure = is_procedure;
@@ -446,7 +465,8 @@ struct ast_node *build_function(struct parse_state *ps, uint32_t start, bool is_
     return &n->node;
 }
 
-struct ast_type_name *build_table_return(struct parse_state *ps, uint32_t start, const struct ast_list *columns)
+struct ast_type_name *build_table_return(struct parse_state *ps, uint32_t start,
+                                         const struct ast_list *columns)
 {
     struct ast_type_name *type;
     if (columns->count == 1) {
@@ -461,7 +481,8 @@ struct ast_type_name *build_table_return(struct parse_state *ps, uint32_t start,
 
 /* ---- ALTER ---- */
 
-struct ast_node *build_alter_table(struct parse_state *ps, uint32_t start, enum ast_object_kind kind, int missing_ok,
+struct ast_node *build_alter_table(struct parse_state *ps, uint32_t start,
+                                   enum ast_object_kind kind, int missing_ok,
                                    struct ast_range_var *relation, struct ast_list *cmds)
 {
     struct ast_alter_table_stmt *n = NEW_AT(alter_table_stmt, start);
@@ -472,8 +493,9 @@ struct ast_node *build_alter_table(struct parse_state *ps, uint32_t start, enum 
     return &n->node;
 }
 
-struct ast_alter_table_cmd *build_at(struct parse_state *ps, uint32_t start, enum ast_alter_table_kind kind,
-                                     const char *name, struct ast_node *def)
+struct ast_alter_table_cmd *build_at(struct parse_state *ps, uint32_t start,
+                                     enum ast_alter_table_kind kind, const char *name,
+                                     struct ast_node *def)
 {
     struct ast_alter_table_cmd *n = NEW_AT(alter_table_cmd, start);
     n->kind = kind;
@@ -482,9 +504,9 @@ struct ast_alter_table_cmd *build_at(struct parse_state *ps, uint32_t start, enu
     return n;
 }
 
-struct ast_alter_table_cmd *build_at_type(struct parse_state *ps, uint32_t start, struct parse_token column,
-                                          struct ast_type_name *type, struct ast_list *collation,
-                                          struct ast_node *using_expr)
+struct ast_alter_table_cmd *build_at_type(struct parse_state *ps, uint32_t start,
+                                          struct parse_token column, struct ast_type_name *type,
+                                          struct ast_list *collation, struct ast_node *using_expr)
 {
     struct ast_column_def *def = NEW(column_def, column);
     def->type = type;
@@ -495,7 +517,8 @@ struct ast_alter_table_cmd *build_at_type(struct parse_state *ps, uint32_t start
 }
 
 struct ast_alter_table_cmd *build_at_partition(struct parse_state *ps, uint32_t start,
-                                               enum ast_alter_table_kind kind, struct ast_range_var *partition,
+                                               enum ast_alter_table_kind kind,
+                                               struct ast_range_var *partition,
                                                struct ast_partition_bound *bound, int concurrent)
 {
     struct ast_partition_cmd *cmd = NEW(partition_cmd, partition);
@@ -505,7 +528,8 @@ struct ast_alter_table_cmd *build_at_partition(struct parse_state *ps, uint32_t 
     return build_at(ps, start, kind, NULL, &cmd->node);
 }
 
-struct ast_alter_table_cmd *build_at_unsupported(struct parse_state *ps, uint32_t start, const char *name)
+struct ast_alter_table_cmd *build_at_unsupported(struct parse_state *ps, uint32_t start,
+                                                 const char *name)
 {
     struct ast_alter_table_cmd *n = build_at(ps, start, AST_AT_FOREIGN_OPTIONS, name, NULL);
     return n;
@@ -515,12 +539,13 @@ void build_check_identity_option(struct parse_state *ps, const struct ast_node *
 {
     const char *name = ast_to(def_elem, option)->name;
     if (strcmp(name, "as") == 0 || strcmp(name, "restart") == 0 || strcmp(name, "owned_by") == 0)
-        build_error(ps, ERR_SYNTAX_ERROR, option->start, "sequence option \"%s\" not supported here", name);
+        build_error(ps, ERR_SYNTAX_ERROR, option->start,
+                    "sequence option \"%s\" not supported here", name);
 }
 
 struct ast_node *build_rename(struct parse_state *ps, uint32_t start, int kind, int relation_kind,
-                              struct ast_range_var *relation, struct ast_node *object, const char *sub_name,
-                              const char *new_name, int missing_ok)
+                              struct ast_range_var *relation, struct ast_node *object,
+                              const char *sub_name, const char *new_name, int missing_ok)
 {
     struct ast_rename_stmt *n = NEW_AT(rename_stmt, start);
     n->kind = (enum ast_object_kind)kind;
@@ -533,8 +558,9 @@ struct ast_node *build_rename(struct parse_state *ps, uint32_t start, int kind, 
     return &n->node;
 }
 
-struct ast_node *build_set_schema(struct parse_state *ps, uint32_t start, int kind, struct ast_range_var *relation,
-                                  struct ast_node *object, const char *new_schema, int missing_ok)
+struct ast_node *build_set_schema(struct parse_state *ps, uint32_t start, int kind,
+                                  struct ast_range_var *relation, struct ast_node *object,
+                                  const char *new_schema, int missing_ok)
 {
     struct ast_alter_schema_stmt *n = NEW_AT(alter_schema_stmt, start);
     n->kind = (enum ast_object_kind)kind;
@@ -545,8 +571,8 @@ struct ast_node *build_set_schema(struct parse_state *ps, uint32_t start, int ki
     return &n->node;
 }
 
-struct ast_node *build_owner(struct parse_state *ps, uint32_t start, int kind, struct ast_node *object,
-                             struct ast_role_spec *owner)
+struct ast_node *build_owner(struct parse_state *ps, uint32_t start, int kind,
+                             struct ast_node *object, struct ast_role_spec *owner)
 {
     struct ast_alter_owner_stmt *n = NEW_AT(alter_owner_stmt, start);
     n->kind = (enum ast_object_kind)kind;
@@ -555,8 +581,8 @@ struct ast_node *build_owner(struct parse_state *ps, uint32_t start, int kind, s
     return &n->node;
 }
 
-struct ast_node *build_drop(struct parse_state *ps, uint32_t start, int kind, struct ast_list *objects, int behavior,
-                            int missing_ok, int concurrent)
+struct ast_node *build_drop(struct parse_state *ps, uint32_t start, int kind,
+                            struct ast_list *objects, int behavior, int missing_ok, int concurrent)
 {
     struct ast_drop_stmt *n = NEW_AT(drop_stmt, start);
     n->kind = (enum ast_object_kind)kind;
@@ -567,8 +593,8 @@ struct ast_node *build_drop(struct parse_state *ps, uint32_t start, int kind, st
     return &n->node;
 }
 
-struct ast_node *build_comment(struct parse_state *ps, uint32_t start, int kind, struct ast_node *object,
-                               const char *text)
+struct ast_node *build_comment(struct parse_state *ps, uint32_t start, int kind,
+                               struct ast_node *object, const char *text)
 {
     struct ast_comment_stmt *n = NEW_AT(comment_stmt, start);
     n->kind = (enum ast_object_kind)kind;
@@ -595,15 +621,17 @@ struct ast_role_spec *build_role_spec(struct parse_state *ps, struct parse_token
 
 struct parse_token build_role_id(struct parse_state *ps, const struct ast_role_spec *role)
 {
-    struct parse_token token = {.text = role->name, .start = role->node.start, .end = role->node.end};
+    struct parse_token token = {
+        .text = role->name, .start = role->node.start, .end = role->node.end};
     static const char *const words[] = {[AST_ROLE_CURRENT_ROLE] = "CURRENT_ROLE",
                                         [AST_ROLE_CURRENT_USER] = "CURRENT_USER",
                                         [AST_ROLE_SESSION_USER] = "SESSION_USER"};
     if (role->kind == AST_ROLE_PUBLIC)
-        build_error(ps, ERR_RESERVED_NAME, role->node.start, "role name \"%s\" is reserved", "public");
+        build_error(ps, ERR_RESERVED_NAME, role->node.start, "role name \"%s\" is reserved",
+                    "public");
     else if (role->kind != AST_ROLE_NAME)
-        build_error(ps, ERR_RESERVED_NAME, role->node.start, "%s cannot be used as a role name here",
-                    words[role->kind]);
+        build_error(ps, ERR_RESERVED_NAME, role->node.start,
+                    "%s cannot be used as a role name here", words[role->kind]);
     if (!token.text)
         token.text = "";
     return token;
@@ -615,31 +643,41 @@ struct ast_node *build_role_option(struct parse_state *ps, struct parse_token wo
         const char *word;
         const char *name;
         bool value;
-    } options[] = {{"superuser", "superuser", true},       {"nosuperuser", "superuser", false},
-                   {"createrole", "createrole", true},     {"nocreaterole", "createrole", false},
-                   {"replication", "isreplication", true}, {"noreplication", "isreplication", false},
-                   {"createdb", "createdb", true},         {"nocreatedb", "createdb", false},
-                   {"login", "canlogin", true},            {"nologin", "canlogin", false},
-                   {"bypassrls", "bypassrls", true},       {"nobypassrls", "bypassrls", false},
+    } options[] = {{"superuser", "superuser", true},
+                   {"nosuperuser", "superuser", false},
+                   {"createrole", "createrole", true},
+                   {"nocreaterole", "createrole", false},
+                   {"replication", "isreplication", true},
+                   {"noreplication", "isreplication", false},
+                   {"createdb", "createdb", true},
+                   {"nocreatedb", "createdb", false},
+                   {"login", "canlogin", true},
+                   {"nologin", "canlogin", false},
+                   {"bypassrls", "bypassrls", true},
+                   {"nobypassrls", "bypassrls", false},
                    {"noinherit", "inherit", false}};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (strcmp(word.text, options[i].word) == 0)
-            return build_def(ps, word.start, options[i].name, build_bool_const(ps, word, options[i].value));
+            return build_def(ps, word.start, options[i].name,
+                             build_bool_const(ps, word, options[i].value));
     build_error(ps, ERR_SYNTAX_ERROR, word.start, "unrecognized role option \"%s\"", word.text);
     return build_def(ps, word.start, word.text, NULL);
 }
 
-struct ast_node *build_alter_group(struct parse_state *ps, uint32_t start, struct ast_role_spec *role, uint32_t at,
+struct ast_node *build_alter_group(struct parse_state *ps, uint32_t start,
+                                   struct ast_role_spec *role, uint32_t at,
                                    enum ast_def_action action, struct ast_list *members)
 {
     struct ast_alter_role_stmt *n = NEW_AT(alter_role_stmt, start);
     n->kind = AST_ROLE_GROUP;
     n->role = role;
-    n->options = LIST1(build_def_action(ps, at, "rolemembers", build_node_list(ps, at, members), action));
+    n->options =
+        LIST1(build_def_action(ps, at, "rolemembers", build_node_list(ps, at, members), action));
     return &n->node;
 }
 
-struct ast_node *build_priv(struct parse_state *ps, uint32_t start, const char *name, struct ast_list *columns)
+struct ast_node *build_priv(struct parse_state *ps, uint32_t start, const char *name,
+                            struct ast_list *columns)
 {
     struct ast_access_priv *n = NEW_AT(access_priv, start);
     n->name = name;
@@ -647,8 +685,9 @@ struct ast_node *build_priv(struct parse_state *ps, uint32_t start, const char *
     return &n->node;
 }
 
-struct ast_node *build_grant(struct parse_state *ps, uint32_t start, bool is_grant, struct ast_list *privileges,
-                             const struct privilege_target *target, struct ast_list *grantees, int grant_option,
+struct ast_node *build_grant(struct parse_state *ps, uint32_t start, bool is_grant,
+                             struct ast_list *privileges, const struct privilege_target *target,
+                             struct ast_list *grantees, int grant_option,
                              struct ast_role_spec *grantor, int behavior)
 {
     struct ast_grant_stmt *n = NEW_AT(grant_stmt, start);
@@ -664,9 +703,9 @@ struct ast_node *build_grant(struct parse_state *ps, uint32_t start, bool is_gra
     return &n->node;
 }
 
-struct ast_node *build_grant_role(struct parse_state *ps, uint32_t start, bool is_grant, struct ast_list *granted,
-                                  struct ast_list *grantees, int admin_option, struct ast_role_spec *grantor,
-                                  int behavior)
+struct ast_node *build_grant_role(struct parse_state *ps, uint32_t start, bool is_grant,
+                                  struct ast_list *granted, struct ast_list *grantees,
+                                  int admin_option, struct ast_role_spec *grantor, int behavior)
 {
     struct ast_grant_role_stmt *n = NEW_AT(grant_role_stmt, start);
     n->is_grant = is_grant;

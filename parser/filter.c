@@ -13,7 +13,8 @@ static const struct {
 #undef UNSUPPORTED
 };
 
-void filter_init(struct filter *filter, const char *text, uint32_t len, struct arena *arena, struct err *err)
+void filter_init(struct filter *filter, const char *text, uint32_t len, struct arena *arena,
+                 struct err *err)
 {
     memset(filter, 0, sizeof *filter);
     scan_init(&filter->scan, text, len, arena, err);
@@ -60,7 +61,8 @@ static int join_uescape(struct filter *filter, struct parse_token *token, int co
         char c = next.text[0];
         bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
         if (!c || next.text[1] || hex || strchr("+'\" \t\n\r\f\v", c))
-            return scan_error_near(&filter->scan, next.start, next.end, "invalid Unicode escape character");
+            return scan_error_near(&filter->scan, next.start, next.end,
+                                   "invalid Unicode escape character");
         escape = c;
         token->end = next.end;
     } else if (filter->count && filter->ahead[filter->first].code == SCAN_ERROR) {
@@ -83,8 +85,10 @@ static int refine_code(struct filter *filter, int code)
     switch (code) {
     case TK_NOT:
         next = peek_code(filter, 0);
-        return next == TK_BETWEEN || next == TK_IN || next == TK_LIKE || next == TK_ILIKE || next == TK_SIMILAR
-                   ? TK_NOT_LA : code;
+        return next == TK_BETWEEN || next == TK_IN || next == TK_LIKE || next == TK_ILIKE ||
+                       next == TK_SIMILAR
+                   ? TK_NOT_LA
+                   : code;
     case TK_NULLS:
         next = peek_code(filter, 0);
         return next == TK_FIRST || next == TK_LAST ? TK_NULLS_LA : code;
@@ -93,13 +97,15 @@ static int refine_code(struct filter *filter, int code)
         return next == TK_TIME || next == TK_ORDINALITY ? TK_WITH_LA : code;
     case TK_IF:
         next = peek_code(filter, 0);
-        return next == TK_EXISTS || (next == TK_NOT && peek_code(filter, 1) == TK_EXISTS) ? TK_IF_LA : code;
+        return next == TK_EXISTS || (next == TK_NOT && peek_code(filter, 1) == TK_EXISTS) ? TK_IF_LA
+                                                                                          : code;
     default:
         return code;
     }
 }
 
-/* The command of unsupported.def that starts with the tokens ahead (the first of them has `code`), or NULL. */
+/* The command of unsupported.def that starts with the tokens ahead (the first of them has `code`),
+ * or NULL. */
 static const char *match_unsupported(struct filter *filter, int code)
 {
     unsigned skip = 0;
@@ -118,7 +124,8 @@ static const char *match_unsupported(struct filter *filter, int code)
     return NULL;
 }
 
-/* Everything to the semicolon that ends the statement; one inside brackets (CREATE RULE's actions) does not. */
+/* Everything to the semicolon that ends the statement; one inside brackets (CREATE RULE's actions)
+ * does not. */
 static int swallow_statement(struct filter *filter, struct parse_token *token, const char *command)
 {
     uint32_t start = token->start;
@@ -145,7 +152,8 @@ int filter_next(struct filter *filter, struct parse_token *token)
     int code = take_token(filter, token);
     bool first = filter->at_statement_start;
     filter->at_statement_start = code == TK_SEMI;
-    if (first && (code == TK_CREATE || code == TK_ALTER || code == TK_DROP || code == TK_IMPORT || code == TK_SECURITY)) {
+    if (first && (code == TK_CREATE || code == TK_ALTER || code == TK_DROP || code == TK_IMPORT ||
+                  code == TK_SECURITY)) {
         const char *command = match_unsupported(filter, code);
         if (command)
             return swallow_statement(filter, token, command);

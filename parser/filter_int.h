@@ -1,9 +1,11 @@
 /* filter_int.h: what an LALR(1) grammar cannot see, between scanner and grammar.
  *
- * A word that means two things is told apart by the token after it and given a token of its own: NOT before BETWEEN, IN, LIKE,
- * ILIKE, SIMILAR (NOT_LA); NULLS before FIRST, LAST (NULLS_LA); WITH before TIME, ORDINALITY (WITH_LA); IF before EXISTS or
- * NOT EXISTS (IF_LA: the one place that looks two tokens ahead, where PostgreSQL doubles every production instead). U& literals
- * are joined with their UESCAPE. A statement listed in unsupported.def becomes one UNSUPPORTED token up to its semicolon.
+ * A word that means two things is told apart by the token after it and given a token of its own:
+ * NOT before BETWEEN, IN, LIKE, ILIKE, SIMILAR (NOT_LA); NULLS before FIRST, LAST (NULLS_LA); WITH
+ * before TIME, ORDINALITY (WITH_LA); IF before EXISTS or NOT EXISTS (IF_LA: the one place that
+ * looks two tokens ahead, where PostgreSQL doubles every production instead). U& literals are
+ * joined with their UESCAPE. A statement listed in unsupported.def becomes one UNSUPPORTED token up
+ * to its semicolon.
  *
  * Invariant: tokens come out in text order and none is lost; positions are those of the scanner. */
 #ifndef CAIRN_PARSER_FILTER_INT_H
@@ -24,7 +26,8 @@ struct filter {
     bool at_statement_start;
 };
 
-void filter_init(struct filter *filter, const char *text, uint32_t len, struct arena *arena, struct err *err);
+void filter_init(struct filter *filter, const char *text, uint32_t len, struct arena *arena,
+                 struct err *err);
 int filter_next(struct filter *filter, struct parse_token *token); /* as scan_next */
 
 #endif

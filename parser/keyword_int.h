@@ -1,7 +1,7 @@
 /* keyword_int.h: is this word a keyword?
  *
- * The table is generated at build time from keywords.def (tools/keyword_gen.c): a perfect hash found by search, so a look-up is
- * one hash, one comparison. */
+ * The table is generated at build time from keywords.def (tools/keyword_gen.c): a perfect hash
+ * found by search, so a look-up is one hash, one comparison. */
 #ifndef CAIRN_PARSER_KEYWORD_INT_H
 #define CAIRN_PARSER_KEYWORD_INT_H
 

@@ -45,7 +45,8 @@ static int parse_text(struct parse_state *ps, const struct parse_options *option
     return ps->failed ? ps->err->code : ERR_OK;
 }
 
-static int begin(struct parse_state *ps, const char *text, size_t len, struct arena *arena, struct err *err)
+static int begin(struct parse_state *ps, const char *text, size_t len, struct arena *arena,
+                 struct err *err)
 {
     memset(ps, 0, sizeof *ps);
     ps->arena = arena;
@@ -56,7 +57,8 @@ static int begin(struct parse_state *ps, const char *text, size_t len, struct ar
     ps->len = (uint32_t)len;
     const char *nul = len ? memchr(text, 0, len) : NULL;
     if (nul) { /* valid UTF-8, but no text of SQL: names and strings of the tree end at one */
-        err_set(err, ERR_CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": 0x00");
+        err_set(err, ERR_CHARACTER_NOT_IN_REPERTOIRE,
+                "invalid byte sequence for encoding \"UTF8\": 0x00");
         if (err)
             err_position(err, parse_position(text, len, (uint32_t)(nul - text)));
         return ERR_CHARACTER_NOT_IN_REPERTOIRE;
@@ -64,8 +66,8 @@ static int begin(struct parse_state *ps, const char *text, size_t len, struct ar
     return ERR_OK;
 }
 
-int parse_sql(const char *text, size_t len, struct arena *arena, const struct parse_options *options,
-              struct parse_result *result, struct err *err)
+int parse_sql(const char *text, size_t len, struct arena *arena,
+              const struct parse_options *options, struct parse_result *result, struct err *err)
 {
     struct parse_state ps;
     int rc = begin(&ps, text, len, arena, err);
@@ -76,7 +78,8 @@ int parse_sql(const char *text, size_t len, struct arena *arena, const struct pa
     return rc;
 }
 
-int parse_expression(const char *text, size_t len, struct arena *arena, struct ast_node **expr, struct err *err)
+int parse_expression(const char *text, size_t len, struct arena *arena, struct ast_node **expr,
+                     struct err *err)
 {
     struct parse_state ps;
     int rc = begin(&ps, text, len, arena, err);
@@ -87,7 +90,8 @@ int parse_expression(const char *text, size_t len, struct arena *arena, struct a
     return rc;
 }
 
-int parse_type_name(const char *text, size_t len, struct arena *arena, struct ast_type_name **type, struct err *err)
+int parse_type_name(const char *text, size_t len, struct arena *arena, struct ast_type_name **type,
+                    struct err *err)
 {
     struct parse_state ps;
     int rc = begin(&ps, text, len, arena, err);

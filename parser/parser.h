@@ -4,15 +4,15 @@
  *     int rc = parse_sql(text, len, &arena, NULL, &result, err);
  *     for (i = 0; i < result.count; i++) run(result.statements[i].node);
  *
- * A whole query string is parsed before its first statement runs, as PostgreSQL does it. The parser is a pure
- * function of its text: it knows no catalog and no setting but standard_conforming_strings, waits for nothing and
- * touches nothing but the arena. Scanner (scan.h), look-ahead filter (filter.h), LALR(1) grammar (grammar.y, by
- * Lemon), tree (ast.h).
+ * A whole query string is parsed before its first statement runs, as PostgreSQL does it. The parser
+ * is a pure function of its text: it knows no catalog and no setting but
+ * standard_conforming_strings, waits for nothing and touches nothing but the arena. Scanner
+ * (scan.h), look-ahead filter (filter.h), LALR(1) grammar (grammar.y, by Lemon), tree (ast.h).
  *
  * Invariants
  * 1. The text need not be NUL-terminated and is not kept: the tree holds copies of what it needs.
- * 2. The caller has checked that the text is valid in UTF-8; the parser never reads past text + len either way.
- *    A NUL in it is 22021.
+ * 2. The caller has checked that the text is valid in UTF-8; the parser never reads past text + len
+ *    either way. A NUL in it is 22021.
  * 3. Statements PostgreSQL has and we do not are unsupported_stmt nodes, never 42601.
  * 4. Parsing does not recurse: nesting beyond AST_DEPTH_MAX is 54001, never a crash.
  *
@@ -38,8 +38,9 @@ struct parse_options {
 };
 
 /* options may be NULL. */
-int parse_sql(const char *text, size_t len, struct arena *arena, const struct parse_options *options,
-              struct parse_result *result, struct err *err) MUST_CHECK;
+int parse_sql(const char *text, size_t len, struct arena *arena,
+              const struct parse_options *options, struct parse_result *result,
+              struct err *err) MUST_CHECK;
 /* One a_expr, nothing around it. */
 int parse_expression(const char *text, size_t len, struct arena *arena, struct ast_node **expr,
                      struct err *err) MUST_CHECK;
@@ -51,7 +52,13 @@ int parse_type_name(const char *text, size_t len, struct arena *arena, struct as
 int32_t parse_position(const char *text, size_t len, uint32_t byte_offset);
 
 /* Which class a word of SQL belongs to, for quoting names. `word` in lower case. */
-enum keyword_class { KEYWORD_NONE, KEYWORD_UNRESERVED, KEYWORD_COL_NAME, KEYWORD_TYPE_FUNC, KEYWORD_RESERVED };
+enum keyword_class {
+    KEYWORD_NONE,
+    KEYWORD_UNRESERVED,
+    KEYWORD_COL_NAME,
+    KEYWORD_TYPE_FUNC,
+    KEYWORD_RESERVED
+};
 enum keyword_class parse_keyword_class(const char *word);
 
 #endif

@@ -43,7 +43,8 @@ static unsigned class_of(unsigned char c)
     }
 }
 
-/* The byte at offset i, or 0 past the end (a NUL in the text ends nothing: it is an illegal character). */
+/* The byte at offset i, or 0 past the end (a NUL in the text ends nothing: it is an illegal
+ * character). */
 static unsigned char peek_at(const struct scan *scan, uint32_t i)
 {
     return i < scan->len ? (unsigned char)scan->text[i] : 0;
@@ -70,7 +71,8 @@ static int hex_digit(unsigned char c)
     return -1;
 }
 
-void scan_init(struct scan *scan, const char *text, uint32_t len, struct arena *arena, struct err *err)
+void scan_init(struct scan *scan, const char *text, uint32_t len, struct arena *arena,
+               struct err *err)
 {
     memset(scan, 0, sizeof *scan);
     scan->text = text;
@@ -187,8 +189,12 @@ static int check_utf8(struct scan *scan, uint32_t at)
     const unsigned char *s = (const unsigned char *)scan->buffer;
     for (size_t i = 0; i < scan->buffer_len;) {
         unsigned char c = s[i];
-        size_t need = c == 0 ? 0 : c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3
-                    : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+        size_t need = c == 0                  ? 0
+                      : c < 0x80              ? 1
+                      : c >= 0xc2 && c < 0xe0 ? 2
+                      : c >= 0xe0 && c < 0xf0 ? 3
+                      : c >= 0xf0 && c < 0xf5 ? 4
+                                              : 0;
         bool good = need > 0 && i + need <= scan->buffer_len;
         for (size_t k = 1; good && k < need; k++)
             good = (s[i + k] & 0xc0) == 0x80;
@@ -262,8 +268,8 @@ static int skip_space(struct scan *scan)
     return 0;
 }
 
-/* SQL joins 'a' and 'b' when only space with a line end (and -- comments) stands between. Returns where the second
- * literal's content starts, or 0. */
+/* SQL joins 'a' and 'b' when only space with a line end (and -- comments) stands between. Returns
+ * where the second literal's content starts, or 0. */
 static uint32_t find_continuation(const struct scan *scan, uint32_t i)
 {
     bool newline = false;
@@ -278,7 +284,8 @@ static uint32_t find_continuation(const struct scan *scan, uint32_t i)
             i++;
         } else if (c == '-' && peek_at(scan, i + 1) == '-') {
             i = skip_line_comment(scan, i);
-            if (newline && i >= scan->len) /* after the first line end a comment counts only with its own */
+            if (newline &&
+                i >= scan->len) /* after the first line end a comment counts only with its own */
                 return 0;
         } else {
             return newline && c == '\'' ? i + 1 : 0;
@@ -356,8 +363,10 @@ static int read_escape(struct scan *scan, uint32_t *i, uint32_t *high, bool *che
     return 0;
 }
 
-/* Reads a quoted body into the buffer; i at its first character. On success scan->at is past the closing quote. */
-static int read_quoted(struct scan *scan, uint32_t start, uint32_t i, bool escapes, const char *unterminated)
+/* Reads a quoted body into the buffer; i at its first character. On success scan->at is past the
+ * closing quote. */
+static int read_quoted(struct scan *scan, uint32_t start, uint32_t i, bool escapes,
+                       const char *unterminated)
 {
     uint32_t high = 0;
     bool check = false;
@@ -403,7 +412,8 @@ static int read_bit_string(struct scan *scan, struct parse_token *token)
 {
     bool hex = (scan->text[token->start] | 0x20) == 'x';
     if (read_quoted(scan, token->start, token->start + 2, false,
-                    hex ? "unterminated hexadecimal string literal" : "unterminated bit string literal"))
+                    hex ? "unterminated hexadecimal string literal"
+                        : "unterminated bit string literal"))
         return SCAN_ERROR;
     const char *digits = take_buffer(scan);
     token->text = arena_printf(scan->arena, "%c%s", hex ? 'x' : 'b', digits);
@@ -560,7 +570,8 @@ static int read_number(struct scan *scan, struct parse_token *token)
             for (i += 1 + has_sign; is_digit_at(scan, i); i++)
                 ;
         } else if (has_sign) {
-            return scan_error_near(scan, token->start, i + 2, "trailing junk after numeric literal");
+            return scan_error_near(scan, token->start, i + 2,
+                                   "trailing junk after numeric literal");
         }
     }
     if (class_of(peek_at(scan, i)) == CHAR_NAME_START)
@@ -604,9 +615,20 @@ static int operator_code(const char *op, size_t len, const char **text)
     static const struct {
         const char *op;
         int code;
-    } known[] = {{"+", TK_PLUS}, {"-", TK_MINUS}, {"*", TK_STAR}, {"/", TK_SLASH}, {"%", TK_PERCENT}, {"^", TK_CARET},
-                 {"<", TK_LT}, {">", TK_GT}, {"=", TK_EQ}, {"<=", TK_LESS_EQUALS}, {">=", TK_GREATER_EQUALS},
-                 {"<>", TK_NOT_EQUALS}, {"!=", TK_NOT_EQUALS}, {"=>", TK_EQUALS_GREATER}};
+    } known[] = {{"+", TK_PLUS},
+                 {"-", TK_MINUS},
+                 {"*", TK_STAR},
+                 {"/", TK_SLASH},
+                 {"%", TK_PERCENT},
+                 {"^", TK_CARET},
+                 {"<", TK_LT},
+                 {">", TK_GT},
+                 {"=", TK_EQ},
+                 {"<=", TK_LESS_EQUALS},
+                 {">=", TK_GREATER_EQUALS},
+                 {"<>", TK_NOT_EQUALS},
+                 {"!=", TK_NOT_EQUALS},
+                 {"=>", TK_EQUALS_GREATER}};
     if (len > 2)
         return TK_OP;
     for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
@@ -617,15 +639,16 @@ static int operator_code(const char *op, size_t len, const char **text)
     return TK_OP;
 }
 
-/* The longest run of operator characters, cut before a comment; and a + or - may end a longer one only if it holds a
- * character no arithmetic operator has, so that `a=-1` is a, =, -1. */
+/* The longest run of operator characters, cut before a comment; and a + or - may end a longer one
+ * only if it holds a character no arithmetic operator has, so that `a=-1` is a, =, -1. */
 static int read_operator(struct scan *scan, struct parse_token *token)
 {
     const char *op = scan->text + token->start;
     uint32_t len = 0;
     bool special = false;
     for (; class_of(peek_at(scan, token->start + len)) == CHAR_OPERATOR; len++) {
-        if (len > 0 && ((op[len] == '*' && op[len - 1] == '/') || (op[len] == '-' && op[len - 1] == '-'))) {
+        if (len > 0 &&
+            ((op[len] == '*' && op[len - 1] == '/') || (op[len] == '-' && op[len - 1] == '-'))) {
             len--;
             break;
         }
@@ -647,7 +670,8 @@ static int read_operator(struct scan *scan, struct parse_token *token)
 static int read_punctuation(struct scan *scan, struct parse_token *token)
 {
     static const char chars[] = ",()[].;:";
-    static const int codes[] = {TK_COMMA, TK_LPAREN, TK_RPAREN, TK_LBRACKET, TK_RBRACKET, TK_DOT, TK_SEMI, TK_COLON};
+    static const int codes[] = {TK_COMMA,    TK_LPAREN, TK_RPAREN, TK_LBRACKET,
+                                TK_RBRACKET, TK_DOT,    TK_SEMI,   TK_COLON};
     unsigned char c = peek_at(scan, token->start);
     unsigned char next = peek_at(scan, token->start + 1);
     const char *found = c ? strchr(chars, c) : NULL;
@@ -732,7 +756,8 @@ int scan_next(struct scan *scan, struct parse_token *token)
     if (class == CHAR_OPERATOR)
         return read_operator(scan, token);
     if (c == '\'') {
-        if (read_quoted(scan, token->start, token->start + 1, scan->backslash_quotes, "unterminated quoted string"))
+        if (read_quoted(scan, token->start, token->start + 1, scan->backslash_quotes,
+                        "unterminated quoted string"))
             return SCAN_ERROR;
         return finish_string(scan, token, TK_SCONST);
     }

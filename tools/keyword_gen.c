@@ -1,7 +1,8 @@
 /* keyword_gen: prints the perfect hash of parser/keywords.def as C.
  *
- * Hash and displace: a word's bucket is h(word) % BUCKETS, its slot (h2(word) + displacement[bucket]) % SLOTS; buckets are
- * placed largest first, each with the smallest displacement that hits only free slots. Deterministic. */
+ * Hash and displace: a word's bucket is h(word) % BUCKETS, its slot (h2(word) +
+ * displacement[bucket]) % SLOTS; buckets are placed largest first, each with the smallest
+ * displacement that hits only free slots. Deterministic. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,14 +1,15 @@
 /* fuzz_sql: any text through parser, printer and back.
  *
- *   fuzz_sql [--seed N] [--runs N] FILE...    mutates the cases of tests/golden/parser files, deterministically
+ * fuzz_sql [--seed N] [--runs N] FILE...    mutates the cases of tests/golden/parser files,
+ * deterministically
  *
  * LLVMFuzzerTestOneInput is what each run calls, so that the same file also links against libFuzzer
  * (which brings its own main: ours needs -DFUZZ_STANDALONE). What must hold for every text:
- *   - parse_sql answers: a tree, or an error with a SQLSTATE, a message and a position inside the text;
- *   - a tree is no deeper than AST_DEPTH_MAX, its nodes lie inside the text, and printing and parsing it again gives an
- *     equal tree (unsupported statements and expressions excepted).
- * Anything else aborts with the text.
- */
+ *   - parse_sql answers: a tree, or an error with a SQLSTATE, a message and a position inside the
+ *     text;
+ *   - a tree is no deeper than AST_DEPTH_MAX, its nodes lie inside the text, and printing and
+ *     parsing it again gives an equal tree (unsupported statements and expressions excepted).
+ *     Anything else aborts with the text. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +37,15 @@ struct seen {
 static int look_at(struct ast_node *node, void *context)
 {
     struct seen *seen = context;
-    seen->unsupported = seen->unsupported || ast_is(unsupported_stmt, node) || ast_is(unsupported_expr, node);
-    seen->outside = seen->outside || node->start > seen->size || node->end > seen->size || node->at > seen->size;
+    seen->unsupported =
+        seen->unsupported || ast_is(unsupported_stmt, node) || ast_is(unsupported_expr, node);
+    seen->outside = seen->outside || node->start > seen->size || node->end > seen->size ||
+                    node->at > seen->size;
     return 0;
 }
 
-static void check_statement(struct arena *arena, struct ast_node *node, const uint8_t *data, size_t size)
+static void check_statement(struct arena *arena, struct ast_node *node, const uint8_t *data,
+                            size_t size)
 {
     struct seen seen = {.size = size};
     struct err err;
@@ -56,7 +60,8 @@ static void check_statement(struct arena *arena, struct ast_node *node, const ui
     const char *printed = ast_print(arena, node);
     err_clear(&err);
     if (parse_sql(printed, strlen(printed), arena, NULL, &again, &err)) {
-        /* Printing adds names to implicit casts' syntax, never depth: only the limit itself may be in the way. */
+        /* Printing adds names to implicit casts' syntax, never depth: only the limit itself may be
+         * in the way. */
         if (err.code != ERR_STATEMENT_TOO_COMPLEX)
             die(printed, data, size);
         return;
@@ -131,9 +136,11 @@ static void load_cases(const char *path)
     fclose(f);
 }
 
-static const char *const bits[] = {"(", ")", "'", "\"", "$$", "/*", "*/", "--", ";", ",", ".", "::", "[", "]", "E'\\", "U&'\\",
-                                   "select ", " from ", " not ", " and ", "1", "1e", "null", " as ", "$1", "\xc3\xa4", "+-",
-                                   " in (", " over (", " union ", " with ", "\n", "\\", " uescape '!'", "if exists ", "b'"};
+static const char *const bits[] = {
+    "(",     ")",       "'",       "\"",     "$$",   "/*",   "*/",           "--",         ";",
+    ",",     ".",       "::",      "[",      "]",    "E'\\", "U&'\\",        "select ",    " from ",
+    " not ", " and ",   "1",       "1e",     "null", " as ", "$1",           "\xc3\xa4",   "+-",
+    " in (", " over (", " union ", " with ", "\n",   "\\",   " uescape '!'", "if exists ", "b'"};
 
 static size_t cut_in(char *text, size_t len, size_t at, const char *what, size_t what_len)
 {
@@ -169,7 +176,8 @@ static size_t mutate(struct prng *prng, char *text, size_t len)
         if (cases[other].len < 2)
             return len;
         size_t from = (size_t)prng_below(prng, cases[other].len - 1);
-        size_t n = (size_t)prng_below(prng, cases[other].len - from < 40 ? cases[other].len - from : 40);
+        size_t n =
+            (size_t)prng_below(prng, cases[other].len - from < 40 ? cases[other].len - from : 40);
         return cut_in(text, len, at, cases[other].text + from, n);
     }
     default: /* a piece of itself again */

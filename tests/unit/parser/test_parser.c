@@ -97,7 +97,8 @@ static void test_precedence(void **state)
 }
 
 /* before, then `unit` n times, middle, `after` n times. */
-static char *repeat(const char *before, const char *unit, size_t n, const char *middle, const char *after)
+static char *repeat(const char *before, const char *unit, size_t n, const char *middle,
+                    const char *after)
 {
     size_t unit_len = strlen(unit), after_len = strlen(after);
     char *text = malloc(strlen(before) + strlen(middle) + n * (unit_len + after_len) + 1);
@@ -110,8 +111,10 @@ static char *repeat(const char *before, const char *unit, size_t n, const char *
     return text;
 }
 
-/* Parses, and prints, dumps, compares what was parsed: none of it may recurse. Returns the error's code. */
-static int run_deep(const char *before, const char *unit, size_t n, const char *middle, const char *after)
+/* Parses, and prints, dumps, compares what was parsed: none of it may recurse. Returns the error's
+ * code. */
+static int run_deep(const char *before, const char *unit, size_t n, const char *middle,
+                    const char *after)
 {
     struct arena arena;
     struct err err;
@@ -148,8 +151,10 @@ static void test_deep(void **state)
     assert_int_equal(run_deep("select 1", "+1-1", 10000, "", ""), ERR_STATEMENT_TOO_COMPLEX);
     assert_int_equal(run_deep("select 1", "::int", 10000, "", ""), ERR_STATEMENT_TOO_COMPLEX);
     assert_int_equal(run_deep("select ", "(select ", 10000, "1", ")"), ERR_STATEMENT_TOO_COMPLEX);
-    assert_int_equal(run_deep("select * from a", " join a on true", 10000, "", ""), ERR_STATEMENT_TOO_COMPLEX);
-    assert_int_equal(run_deep("select ", "case when a then 1 else ", 10000, "1", " end"), ERR_STATEMENT_TOO_COMPLEX);
+    assert_int_equal(run_deep("select * from a", " join a on true", 10000, "", ""),
+                     ERR_STATEMENT_TOO_COMPLEX);
+    assert_int_equal(run_deep("select ", "case when a then 1 else ", 10000, "1", " end"),
+                     ERR_STATEMENT_TOO_COMPLEX);
     assert_int_equal(run_deep("select ", "(", 3000000, "", ""), ERR_STATEMENT_TOO_COMPLEX);
     assert_int_equal(run_deep("", "/*", 100000, "", ""), ERR_SYNTAX_ERROR);
 }
@@ -223,7 +228,8 @@ static void test_entry_points(void **state)
     assert_string_equal(ast_print(&arena, result.statements[0].node), "SELECT 'a''b'");
     assert_int_equal(parse_sql(text, strlen(text), &arena, NULL, &result, &err), ERR_SYNTAX_ERROR);
     text = "select U&'a'";
-    assert_int_equal(parse_sql(text, strlen(text), &arena, &options, &result, &err), ERR_FEATURE_NOT_SUPPORTED);
+    assert_int_equal(parse_sql(text, strlen(text), &arena, &options, &result, &err),
+                     ERR_FEATURE_NOT_SUPPORTED);
     arena_done(&arena);
 }
 
@@ -245,7 +251,8 @@ static void test_names(void **state)
     /* 63 bytes, cut at a character */
     char *text = repeat("select ", "x", 62, "\xc3\xa4yz", "");
     const struct ast_select_stmt *s = ast_to(select_stmt, parse_one(&arena, text));
-    const struct ast_column_ref *c = ast_to(column_ref, ast_to(res_target, s->targets->items[0])->val);
+    const struct ast_column_ref *c =
+        ast_to(column_ref, ast_to(res_target, s->targets->items[0])->val);
     assert_int_equal(strlen(ast_string_at(c->fields, 0)), 62);
     free(text);
     text = repeat("select \"", "Y", 70, "\"", "");
@@ -279,7 +286,8 @@ static void test_every_keyword(void **state)
         bool name = words[i].class == KEYWORD_UNRESERVED || words[i].class == KEYWORD_COL_NAME;
         assert_int_equal(parse_error(text, (size_t)n, &err) == 0, name);
         n = snprintf(text, sizeof text, "select a %s", words[i].word);
-        bool postfix = strcmp(words[i].word, "isnull") == 0 || strcmp(words[i].word, "notnull") == 0;
+        bool postfix =
+            strcmp(words[i].word, "isnull") == 0 || strcmp(words[i].word, "notnull") == 0;
         assert_int_equal(parse_error(text, (size_t)n, &err) == 0, words[i].bare || postfix);
         n = snprintf(text, sizeof text, "select a as %s", words[i].word);
         assert_int_equal(parse_error(text, (size_t)n, &err), 0);
@@ -305,10 +313,12 @@ static void test_walk(void **state)
     struct arena arena;
     struct count count = {0};
     arena_init(&arena, NULL);
-    struct ast_node *node = parse_one(&arena, "select a, b + c from t where d and exists (select e)");
+    struct ast_node *node =
+        parse_one(&arena, "select a, b + c from t where d and exists (select e)");
     assert_int_equal(ast_walk(node, &arena, count_node, &count), 0);
     assert_int_equal(count.columns, 4); /* the subquery's is not visited */
-    assert_false(ast_equal(node, parse_one(&arena, "select a, b + c from t where d and exists (select f)"), &arena));
+    assert_false(ast_equal(
+        node, parse_one(&arena, "select a, b + c from t where d and exists (select f)"), &arena));
     assert_false(ast_equal(node, NULL, &arena));
     arena_done(&arena);
 }
@@ -316,9 +326,9 @@ static void test_walk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence),  cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_positions),   cmocka_unit_test(test_whole_text_is_read),
-        cmocka_unit_test(test_entry_points), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_precedence),    cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_positions),     cmocka_unit_test(test_whole_text_is_read),
+        cmocka_unit_test(test_entry_points),  cmocka_unit_test(test_names),
         cmocka_unit_test(test_every_keyword), cmocka_unit_test(test_walk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

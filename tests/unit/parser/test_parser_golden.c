@@ -1,8 +1,9 @@
 /* Golden files of the parser: tests/golden/parser/<name>.txt.
  *
- * A case is SQL text, a line "----", what came of it, an empty line. What came of it is, for each statement, its tree
- * ("= " and the dump) and the tree printed back ("> "), or one line "! SQLSTATE position message". Printing is checked
- * here too: parsing what was printed must give an equal tree.
+ * A case is SQL text, a line "----", what came of it, an empty line. What came of it is, for each
+ * statement, its tree
+ * ("= " and the dump) and the tree printed back ("> "), or one line "! SQLSTATE position message".
+ * Printing is checked here too: parsing what was printed must give an equal tree.
  *
  * GOLDEN_REWRITE=1 writes what happens into the files instead of comparing.
  */
@@ -50,8 +51,8 @@ static void check_printed(struct arena *arena, const struct ast_node *node, cons
         fail_msg("printed text does not parse: %s: %s", err.message, printed);
     assert_int_equal(again.count, 1);
     if (!ast_equal(node, again.statements[0].node, arena))
-        fail_msg("printed text means something else: %s\n%s\n%s", printed, ast_dump(arena, node, false),
-                 ast_dump(arena, again.statements[0].node, false));
+        fail_msg("printed text means something else: %s\n%s\n%s", printed,
+                 ast_dump(arena, node, false), ast_dump(arena, again.statements[0].node, false));
 }
 
 static void run_case(char **out, const char *sql, size_t len)
@@ -127,8 +128,8 @@ static void show_difference(const char *name, const char *expected, const char *
         e--;
         h--;
     }
-    print_message("%s:%d\n  expected: %.*s\n  happened: %.*s\n", name, line, (int)strcspn(e, "\n"), e,
-                  (int)strcspn(h, "\n"), h);
+    print_message("%s:%d\n  expected: %.*s\n  happened: %.*s\n", name, line, (int)strcspn(e, "\n"),
+                  e, (int)strcspn(h, "\n"), h);
 }
 
 static int is_case_file(const struct dirent *entry)
