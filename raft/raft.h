@@ -11,11 +11,11 @@
  *                  after reset_index), the entries (the first one's index truncates whatever the
  *                  log holds from there on), the hard state; in submission order per group. When
  *                  durable: RAFT_EV_PERSISTED with persist.seq (a later seq covers all before it).
- *   3. install     put the received state in place, durably, then RAFT_EV_INSTALLED. The log is
- *                  reset by the persist that follows; a crash in between is sorted out by
- *                  raft_create.
- *   4. apply       run the entries on the state machine in order; then RAFT_EV_APPLIED (may be late
+ *   3. apply       run the entries on the state machine in order; then RAFT_EV_APPLIED (may be late
  *                  and merged). They are committed and locally durable.
+ *   4. install     after all that was given to apply: put the received state in place, durably,
+ *                  then RAFT_EV_INSTALLED. The log is reset by the persist that follows; a crash
+ *                  in between is sorted out by raft_create.
  *   5. the rest    snapshots to send, entries to load, reads, role changes, proposal results.
  *
  * Invariants (each has a golden script and a planted bug in the simulator)

@@ -224,6 +224,7 @@ void raft_leader_start(struct raft *r); /* progress of every member */
 void raft_leader_stop(struct raft *r);
 struct raft_progress *raft_progress_of(const struct raft *r, raft_replica_id id);
 void raft_progress_probe(struct raft *r, struct raft_progress *pr);
+void raft_progress_quarantine(struct raft *r, struct raft_progress *pr, uint64_t epoch);
 void raft_append_own(struct raft *r, struct raft_effects *out, struct raft_entry *entry);
 void raft_replicate(struct raft *r, struct raft_effects *out, struct raft_progress *pr);
 void raft_replicate_all(struct raft *r, struct raft_effects *out);

@@ -82,13 +82,7 @@ void raft_on_refill(struct raft *r, struct raft_effects *out, const struct raft_
     resp.to_node = msg->from_node;
     resp.to_epoch = msg->from_epoch;
     if (pr != NULL && msg->from_epoch >= pr->epoch) {
-        if (!pr->quarantined) {
-            pr->match = 0;
-            raft_progress_probe(r, pr);
-            pr->next = r->log.last + 1;
-        }
-        pr->quarantined = true;
-        pr->epoch = msg->from_epoch;
+        raft_progress_quarantine(r, pr, msg->from_epoch);
         raft_update_lease(r);
         resp.flags = RAFT_FLAG_LEADER;
         resp.index = r->log.last;

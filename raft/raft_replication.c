@@ -63,6 +63,18 @@ void raft_progress_probe(struct raft *r, struct raft_progress *pr)
     pr->inflight_bytes = 0;
 }
 
+/* What it once acknowledged it may have lost; every boot may have lost some again. */
+void raft_progress_quarantine(struct raft *r, struct raft_progress *pr, uint64_t epoch)
+{
+    if (pr->quarantined && epoch <= pr->epoch)
+        return;
+    pr->quarantined = true;
+    pr->epoch = epoch;
+    pr->match = 0;
+    raft_progress_probe(r, pr);
+    pr->next = r->log.last + 1;
+}
+
 static void push_inflight(struct raft_progress *pr, raft_index last, uint64_t bytes)
 {
     if (pr->inflight_count == pr->inflight_cap) {
@@ -486,13 +498,10 @@ void raft_on_append_resp(struct raft *r, struct raft_effects *out, const struct 
 
     if (pr == NULL || msg->from_epoch < pr->epoch)
         return;
-    note_epoch(r, pr, msg);
-    if (quarantined && !pr->quarantined) {
-        pr->match = 0;
-        raft_progress_probe(r, pr);
-        pr->next = r->log.last + 1;
-    }
+    if (quarantined)
+        raft_progress_quarantine(r, pr, msg->from_epoch);
     pr->quarantined = quarantined;
+    note_epoch(r, pr, msg);
     raft_hear_answer(r, pr, msg);
     if (msg->flags & RAFT_FLAG_BUSY) {
         /* nothing to learn about its log */

@@ -177,10 +177,10 @@ static void obey(struct raft_sim *s, struct sim_node *n)
         sim_net_send(s, n, &e->messages.items[i]);
     if (e->persist.needed)
         sim_disk_submit(s, n);
-    if (e->snapshot_install)
-        sim_disk_install(s, n, &e->install);
     for (size_t i = 0; i < e->apply.count && !s->failed; i++)
         sim_check_apply(s, n, e->apply.entries[i]);
+    if (e->snapshot_install)
+        sim_disk_install(s, n, &e->install);
     if (e->apply.count > 0)
         sim_push(s, (struct sim_event){.at = s->now + 20 + sim_random(s, 300),
                                        .kind = SIM_APPLIED,
@@ -200,21 +200,42 @@ static void obey(struct raft_sim *s, struct sim_node *n)
     note_role(s, n);
 }
 
+static void flush(struct raft_sim *s, struct sim_node *n)
+{
+    n->unflushed = false;
+    obey(s, n);
+}
+
+static void put_off(struct raft_sim *s, struct sim_node *n)
+{
+    if (n->unflushed)
+        return;
+    n->unflushed = true;
+    sim_push(s, (struct sim_event){.at = s->now + sim_random(s, 500),
+                                   .kind = SIM_FLUSH,
+                                   .node = n->at,
+                                   .life = n->life});
+}
+
 void sim_step(struct raft_sim *s, struct sim_node *n, struct raft_event event)
 {
     if (!n->up || s->failed)
         return;
     event.now_us = sim_node_now(s, n);
     event.read_limit = sim_hlc(s, n) + SIM_HLC_OFFSET_US;
-    raft_effects_reset(&n->effects);
+    if (!n->unflushed)
+        raft_effects_reset(&n->effects);
     raft_step(n->raft, &event, &n->effects);
     s->result->steps++;
     if (n->raft->broken != NULL) {
         sim_fail(s, "node %d: invariant broken: %s", n->at, n->raft->broken);
         return;
     }
-    obey(s, n);
-    if (n->raft == NULL || s->failed)
+    if (sim_chance(s, s->params.merge_per_mille))
+        put_off(s, n);
+    else
+        flush(s, n);
+    if (s->failed)
         return;
     if (sim_chance(s, s->params.trim_per_mille))
         raft_trim_cache(n->raft, sim_random(s, 400));
@@ -239,6 +260,7 @@ void sim_crash(struct raft_sim *s, struct sim_node *n)
     s->result->crashes++;
     n->up = false;
     n->life++;
+    n->unflushed = false;
     n->role = RAFT_FOLLOWER;
     raft_destroy(n->raft);
     n->raft = NULL;
@@ -490,6 +512,10 @@ static void run_node_event(struct raft_sim *s, struct sim_node *n, struct sim_ev
             sim_net_on_ping(s, n, event);
         break;
     case SIM_STALK: sim_hit_leader(s, n); break;
+    case SIM_FLUSH:
+        if (n->unflushed)
+            flush(s, n);
+        break;
     case SIM_BOUNCE:
         if (!s->calm)
             bounce_one(s, n);
@@ -509,7 +535,7 @@ static void run_event(struct raft_sim *s, struct sim_event *event)
     bool of_life = event->kind == SIM_DISK || event->kind == SIM_TICK ||
                    event->kind == SIM_APPLIED || event->kind == SIM_LOAD ||
                    event->kind == SIM_STATUS || event->kind == SIM_PONG ||
-                   event->kind == SIM_STALK ||
+                   event->kind == SIM_STALK || event->kind == SIM_FLUSH ||
                    (event->kind == SIM_PING && event->from == event->node);
 
     s->now = event->at;
@@ -657,6 +683,7 @@ static void draw_params(struct raft_sim *s)
     p->hs_first = sim_chance(s, 500);
     p->corrupt = sim_chance(s, 500);
     p->trim_per_mille = DRAW(s, 0, 0, 20, 300);
+    p->merge_per_mille = DRAW(s, 0, 0, 100, 600);
     p->chaos_us = 1000000 + sim_random(s, 4000000);
     p->config.group_id = 7;
     draw_pace(s);

@@ -1,20 +1,22 @@
 /* raft_sim.h: one consensus group in a hostile, deterministic world.
  *
  * Real core, simulated everything else: clocks that drift, a network that delays, drops, repeats,
- * reorders and splits (one way too), disks that are slow and lose what was not synced, stores that come
- * back with less than they promised (then quarantined), clients that write, read by lease and by read
- * index, and move the leader. A seed decides all of it; the same seed gives the same trace hash.
+ * reorders and splits (one way too), disks that are slow and lose what was not synced, stores that
+ * come back with less than they promised (then quarantined), clients that write, read by lease and
+ * by read index, and move the leader. A seed decides all of it; the same seed gives the same trace
+ * hash.
  *
  * Checked while it runs (a violation ends the run and names itself):
  *   election safety      one leader a term
  *   leader completeness  a new leader's log holds every entry known committed
  *   promises             what a message acknowledges or votes for is on the sender's disk
- *   state machine safety every replica applies the same entry at an index; snapshots equal the log's state
- *   log matching         equal terms at an index mean equal terms below it
+ *   state machine safety every replica applies the same entry at an index; snapshots equal the
+ *   log's state log matching         equal terms at an index mean equal terms below it
  *   linearizability      writes and reads (lease, read index) against real time, by log position
  *   lease exclusivity    two replicas never hold a lease at one instant
  *   read limits          a leader elected later starts at or above every limit served under
- *   liveness             when the faults end, a write commits, replicas converge and are refilled in time
+ *   liveness             when the faults end, a write commits, replicas converge and are refilled
+ *   in time
  *
  * Ownership: a struct raft_sim belongs to its caller; one thread.
  */
@@ -58,8 +60,8 @@ struct raft_sim_bug {
 extern const struct raft_sim_bug raft_sim_bugs[];
 extern const int raft_sim_bugs_count;
 
-/* First seed in [1, seeds_max] whose run breaks a safety property under the planted bug; 0 when none
- * does. */
+/* First seed in [1, seeds_max] whose run breaks a safety property under the planted bug; 0 when
+ * none does. */
 uint64_t raft_sim_hunt(uint32_t bug, uint64_t seeds_max, struct raft_sim_result *result);
 
 #endif

@@ -148,7 +148,7 @@ void sim_check_promise(struct raft_sim *s, struct sim_node *n, const struct raft
     const struct raft_hard_state *hs = &n->disk.hard_state;
     struct raft_entry *entry;
 
-    if (msg->flags & RAFT_FLAG_REJECT)
+    if ((msg->flags & RAFT_FLAG_REJECT) || msg->term != n->effects.term)
         return;
     if (msg->kind == RAFT_MSG_VOTE_RESP && (hs->term != msg->term || hs->vote != msg->to))
         sim_fail(s, "promise: node %d votes for %llu in term %llu, its disk does not know",
@@ -168,7 +168,7 @@ void sim_check_leases(struct raft_sim *s)
     for (int i = 0; i < s->nodes_count; i++) {
         struct sim_node *n = &s->nodes[i];
 
-        if (!n->up || n->role != RAFT_LEADER || !raft_lease_ok(n->raft, sim_node_now(s, n)))
+        if (!n->up || !raft_lease_ok(n->raft, sim_node_now(s, n)))
             continue;
         if (holder >= 0) {
             sim_fail(s, "lease exclusivity: nodes %d and %d at %llu us", holder, i,

@@ -1,5 +1,5 @@
-/* The simulated store of a node: a log, a hard state, a checkpoint; writes under way that a crash may
- * lose, keep, or tear. */
+/* The simulated store of a node: a log, a hard state, a checkpoint; writes under way that a crash
+ * may lose, keep, or tear. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,7 +186,8 @@ void sim_disk_event(struct raft_sim *s, struct sim_node *n, const struct sim_eve
         sim_step(s, n, ev);
 }
 
-/* Some of what was under way has reached the disk: whole writes in order, and perhaps a part of one. */
+/* Some of what was under way has reached the disk: whole writes in order, and perhaps a part of
+ * one. */
 void sim_disk_crash(struct raft_sim *s, struct sim_node *n)
 {
     struct sim_disk *d = &n->disk;
@@ -236,8 +237,8 @@ void sim_disk_checkpoint(struct raft_sim *s, struct sim_node *n)
     }
 }
 
-/* At a restart the store finds itself corrupt: acknowledged entries, the state, or the hard state are
- * gone. It says so and comes back quarantined. */
+/* At a restart the store finds itself corrupt: acknowledged entries, the state, or the hard state
+ * are gone. It says so and comes back quarantined. */
 void sim_disk_lose(struct raft_sim *s, struct sim_node *n)
 {
     struct sim_disk *d = &n->disk;

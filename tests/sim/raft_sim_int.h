@@ -13,7 +13,7 @@
 enum sim_event_kind {
     SIM_MESSAGE, SIM_DISK, SIM_TICK, SIM_APPLIED, SIM_LOAD, SIM_STATUS, SIM_CLIENT,
     SIM_NEMESIS, SIM_RESTART, SIM_RESUME, SIM_PING, SIM_PONG,
-    SIM_STALK, SIM_CAMPAIGN, SIM_BOUNCE,
+    SIM_STALK, SIM_CAMPAIGN, SIM_BOUNCE, SIM_FLUSH,
 };
 
 struct sim_event {
@@ -63,6 +63,7 @@ struct sim_node {
     uint64_t timer_at;
     struct raft *raft;
     struct raft_effects effects;
+    bool unflushed; /* effects of several steps wait to be obeyed together */
     struct sim_disk disk;
     uint64_t given_until[SIM_NODES_MAX]; /* node-pair liveness: support given, by our clock */
     uint64_t given_period[SIM_NODES_MAX];
@@ -103,6 +104,7 @@ struct sim_params {
     bool hs_first; /* order of records inside one write */
     bool corrupt;
     uint32_t trim_per_mille;
+    uint32_t merge_per_mille; /* steps whose effects wait for those of the next */
     uint64_t chaos_us;
     struct raft_config config;
 };

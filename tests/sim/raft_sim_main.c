@@ -3,7 +3,8 @@
  *   raft_sim --seeds FROM..TO [--bug NAME] [--verbose]   chaos; every 100th seed runs twice
  *   raft_sim --hunt SEEDS                                each planted bug must be found
  *   raft_sim --failover RUNS | --transfer RUNS           times, in simulated milliseconds
- * One summary line; exit code 0 when nothing was violated (with --bug and --hunt: when all were found).
+ * One summary line; exit code 0 when nothing was violated (with --bug and --hunt: when all were
+ * found).
  */
 #include <stdio.h>
 #include <stdlib.h>
