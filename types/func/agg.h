@@ -10,7 +10,7 @@
  *   final:            agg_final gives one value a state (SQL null for empty sums, ...)
  *
  * FILTER: pass a narrower selection. DISTINCT and ORDER BY inside the call: the executor's. Strictness (nulls skipped) is here.
- * count(*) takes no argument vectors. All pure CPU; errors (overflow) as PostgreSQL's.
+ * count(*) takes no argument vectors. States are aligned to 16 bytes. All pure CPU; errors (overflow) as PostgreSQL's.
  */
 #ifndef CAIRN_TYPES_FUNC_AGG_H
 #define CAIRN_TYPES_FUNC_AGG_H
@@ -41,7 +41,7 @@ struct agg_info {
     int (*merge)(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err);
     int (*final)(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
                  struct arena *arena, struct err *err);
-    const char *catalog; /* the pg_aggregate columns not used here, see agg.def */
+    const char *trans_func, *final_func; /* pg_aggregate.aggtransfn, aggfinalfn ("-" = none): for the catalog */
 };
 
 const struct agg_info *agg_table(uint32_t *count); /* OID order */

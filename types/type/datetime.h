@@ -103,6 +103,10 @@ static inline struct timetz timetz_load(const struct bytes_view *v)
 struct datum timetz_datum(const struct timetz *t);
 int timetz_compare(const struct bytes_view *a, const struct bytes_view *b);
 
+/* iv * factor and iv / divisor: fractions of months cascade into days (30 a month), of days into time. */
+int interval_multiply(const struct interval *iv, double factor, struct interval *out, struct err *err) MUST_CHECK;
+int interval_divide(const struct interval *iv, double divisor, struct interval *out, struct err *err) MUST_CHECK;
+
 /* local/instant + interval: months, then days, then time, through the zone for instants (zone NULL and local alike: UTC). */
 int datetime_add_interval(const struct tz *zone, int64_t us, const struct interval *iv, int64_t *out,
                           struct err *err) MUST_CHECK;

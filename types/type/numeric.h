@@ -110,6 +110,8 @@ int numeric_apply_typmod(struct numeric *n, int32_t typmod, struct arena *arena,
 int numeric_cmp_n(const struct numeric *a, const struct numeric *b); /* NaN greatest */
 bool numeric_is_zero(const struct numeric *a);
 int numeric_sqrt(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err) MUST_CHECK;
+/* To a given scale, rounded; a >= 0 and finite. */
+void numeric_sqrt_scale(const struct numeric *a, int32_t scale, struct arena *arena, struct numeric *out);
 int numeric_exp(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err) MUST_CHECK;
 int numeric_ln(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err) MUST_CHECK;
 int numeric_log(const struct numeric *base, const struct numeric *a, struct arena *arena, struct numeric *out,
