@@ -1,4 +1,5 @@
-/* store_machine.c: see store_machine.h. State: 'd' digest; 'r' register -> number, writes; 'n' number -> nothing. */
+/* store_machine.c: see store_machine.h. State: 'd' digest; 'r' register -> number, writes; 'n'
+ * number -> nothing. */
 #include "tests/sim/store_machine.h"
 
 #include <assert.h>

@@ -1,9 +1,11 @@
-/* store_machine.h: registers as a replicated state machine, to prove storage/tablet without storage/txn.
+/* store_machine.h: registers as a replicated state machine, to prove storage/tablet without
+ * storage/txn.
  *
- * Commands: set a register (and write it as a row version to a tablet), create and drop tablets, carry ballast (commands
- * of several MiB). A register holds the number of the command that wrote it last and how often it was written.
- * The state store also holds a running digest of all commands applied, with their index: two replicas at
- * the same applied index have the same state store, byte for byte, or a law was broken.
+ * Commands: set a register (and write it as a row version to a tablet), create and drop tablets,
+ * carry ballast (commands of several MiB). A register holds the number of the command that wrote it
+ * last and how often it was written. The state store also holds a running digest of all commands
+ * applied, with their index: two replicas at the same applied index have the same state store, byte
+ * for byte, or a law was broken.
  *
  *     command := u8 op, u64 number, then
  *       SET     u32 register                      answer: u64 writes so far (this one included)
