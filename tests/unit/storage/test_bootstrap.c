@@ -1,4 +1,5 @@
-/* Forming a cluster: the decisions under every order of answers, crashes and losses that chance draws. */
+/* Forming a cluster: the decisions under every order of answers, crashes and losses that chance
+ * draws. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -169,7 +170,8 @@ static void test_forms_once_under_crashes(void **state)
     assert_int_equal(formed, 300 * NODES); /* all healthy: all complete */
 }
 
-/* With whole disks lost the cluster may have to stay unformed, never be two, and no lost store comes back. */
+/* With whole disks lost the cluster may have to stay unformed, never be two, and no lost store
+ * comes back. */
 static void test_losses_never_make_two(void **state)
 {
     int refused = 0;
