@@ -128,6 +128,12 @@ int kv_rollback_to(struct task *task, struct kv_txn *txn, uint32_t savepoint, st
 struct kv_seq_range {
     uint32_t from, to; /* [from, to) voided */
 };
+/* Where the transaction had locks when the reading was made: a leader that does not know them any more must not answer as
+ * if there were no provisional rows. */
+struct kv_hold {
+    uint32_t group;
+    uint64_t lock_epoch, incarnation;
+};
 struct kv_read {
     struct kv_txn_id txn;
     uint8_t isolation;
@@ -137,8 +143,10 @@ struct kv_read {
     uint32_t read_seq;
     uint16_t n_void;
     uint16_t n_opened;
+    uint16_t n_holds;
     const struct kv_seq_range *voided;
     const uint32_t *opened;   /* groups that are certain at read_ts */
+    const struct kv_hold *holds;
     uint64_t deadline_ns;     /* local monotonic; sent as time left */
     uint8_t class_;
 };

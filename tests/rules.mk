@@ -71,3 +71,12 @@ $(B)/tests/fuzz/fuzz_sql: $(B)/obj/tests/fuzz/fuzz_sql.o $(B)/lib/libparser.a $(
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
+
+# The transaction floor under faults, over modelled groups and tablets: build/tests/sim/kv_sim --seeds 1..500, --bugs.
+OBJ_kv_sim := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/sim/kv_sim*.c storage/txn/*.c)) storage/tablet/place.c \
+	storage/tablet/state_map.c)
+$(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/kv_sim*.c)): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
+$(B)/tests/sim/kv_sim: $(OBJ_kv_sim) $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(OBJ_kv_sim) $(B)/lib/libbase.a $(LIBS_SYS)

@@ -19,12 +19,18 @@ void kv_read_encode(const struct kv_read *read, struct buf *out)
     buf_put_le64(out, read->deadline_ns);
     buf_put_le16(out, read->n_void);
     buf_put_le16(out, read->n_opened);
+    buf_put_le16(out, read->n_holds);
     for (uint32_t i = 0; i < read->n_void; i++) {
         buf_put_le32(out, read->voided[i].from);
         buf_put_le32(out, read->voided[i].to);
     }
     for (uint32_t i = 0; i < read->n_opened; i++)
         buf_put_le32(out, read->opened[i]);
+    for (uint32_t i = 0; i < read->n_holds; i++) {
+        buf_put_le32(out, read->holds[i].group);
+        buf_put_le64(out, read->holds[i].lock_epoch);
+        buf_put_le64(out, read->holds[i].incarnation);
+    }
 }
 
 int kv_read_decode(const uint8_t *data, size_t len, struct arena *arena, struct kv_read *out,
@@ -46,18 +52,26 @@ int kv_read_decode(const uint8_t *data, size_t len, struct arena *arena, struct 
     read.deadline_ns = buf_take_le64(&r);
     read.n_void = buf_take_le16(&r);
     read.n_opened = buf_take_le16(&r);
-    if (buf_reader_left(&r) < 8u * read.n_void + 4u * read.n_opened)
+    read.n_holds = buf_take_le16(&r);
+    if (buf_reader_left(&r) < 8u * read.n_void + 4u * read.n_opened + 20u * read.n_holds)
         r.bad = true;
     if (!r.bad) {
         struct kv_seq_range *voided = arena_array(arena, struct kv_seq_range, read.n_void);
         uint32_t *opened = arena_array(arena, uint32_t, read.n_opened);
+        struct kv_hold *holds = arena_array(arena, struct kv_hold, read.n_holds);
         for (uint32_t i = 0; i < read.n_void; i++) {
             voided[i].from = buf_take_le32(&r);
             voided[i].to = buf_take_le32(&r);
         }
         for (uint32_t i = 0; i < read.n_opened; i++)
             opened[i] = buf_take_le32(&r);
+        for (uint32_t i = 0; i < read.n_holds; i++) {
+            holds[i].group = buf_take_le32(&r);
+            holds[i].lock_epoch = buf_take_le64(&r);
+            holds[i].incarnation = buf_take_le64(&r);
+        }
         read.voided = voided;
+        read.holds = holds;
         read.opened = opened;
     }
     if (r.bad)

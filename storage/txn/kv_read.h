@@ -2,7 +2,8 @@
  *
  *   read := format(1 byte, =1) gateway boot_epoch (fixed32) number (fixed64) isolation flags(1 = has_writes)
  *           class read_ts uncertain_limit (fixed64) read_seq (fixed32) time_left_ns (fixed64, 0 = none)
- *           n_void n_opened (fixed16), from to (fixed32) x n_void, group (fixed32) x n_opened
+ *           n_void n_opened n_holds (fixed16), from to (fixed32) x n_void, group (fixed32) x n_opened,
+ *           group (fixed32) lock_epoch incarnation (fixed64) x n_holds
  *
  * kv.h's kv_read_encode writes the deadline as it stands: whoever sends it turns it into time left (kv_read_rebase).
  */
@@ -24,6 +25,13 @@ static inline bool kv_read_is_opened(const struct kv_read *read, uint32_t group)
         if (read->opened[i] == group)
             return true;
     return false;
+}
+static inline const struct kv_hold *kv_read_hold(const struct kv_read *read, uint32_t group)
+{
+    for (uint32_t i = 0; i < read->n_holds; i++)
+        if (read->holds[i].group == group)
+            return &read->holds[i];
+    return NULL;
 }
 static inline bool kv_txn_id_equal(const struct kv_txn_id *a, const struct kv_txn_id *b)
 {

@@ -234,12 +234,25 @@ static int choose_snapshot(struct task *task, struct kv_txn *txn, const struct k
     return 0;
 }
 
-static void fill_read(const struct kv_txn *txn, uint32_t read_seq, struct kv_read *read)
+/* The locks as they are now; readings made before keep their own list. */
+static void fill_holds(struct kv_txn *txn, struct kv_read *read)
+{
+    struct kv_hold *holds = txn->n_parts ? arena_array(&txn->arena, struct kv_hold, txn->n_parts) : NULL;
+    read->has_writes = txn->n_parts > 0;
+    read->n_holds = 0;
+    read->holds = holds;
+    for (uint32_t i = 0; i < txn->n_parts; i++) {
+        const struct kv_part *part = &txn->parts[i];
+        if (part->incarnation)
+            holds[read->n_holds++] = (struct kv_hold){part->group, part->lock_epoch, part->incarnation};
+    }
+}
+
+static void fill_read(struct kv_txn *txn, uint32_t read_seq, struct kv_read *read)
 {
     *read = (struct kv_read){
         .txn = txn->id,
         .isolation = txn->options.isolation,
-        .has_writes = txn->n_parts > 0,
         .read_ts = txn->read_ts,
         .uncertain_limit = txn->read_ts + hlc_make(txn->kv->offset_us, 0),
         .read_seq = read_seq,
@@ -250,6 +263,7 @@ static void fill_read(const struct kv_txn *txn, uint32_t read_seq, struct kv_rea
         .deadline_ns = txn->options.deadline_ns,
         .class_ = txn->options.class_,
     };
+    fill_holds(txn, read);
 }
 
 int kv_stmt_begin(struct task *task, struct kv_txn *txn, const struct kv_schema *const *schemas,
@@ -273,7 +287,7 @@ struct kv_read kv_read_now(struct kv_txn *txn, const struct kv_read *read)
 {
     struct kv_read now = *read;
     now.read_seq = ++txn->seq;
-    now.has_writes = txn->n_parts > 0;
+    fill_holds(txn, &now);
     now.n_void = txn->n_void;
     now.voided = txn->voided;
     return now;

@@ -22,6 +22,14 @@ bool txn_is_serving(const struct txn_group *g, struct txn_result *result)
     return true;
 }
 
+int txn_fail_locks_lost(struct txn_result *result, struct err *err)
+{
+    result->retry = KV_RETRY_TXN;
+    err_set(err, ERR_SERIALIZATION_FAILURE, "could not serialize access: locks of the transaction were lost");
+    return err_hint(err, "The leader of a group changed, or the node of the session was not heard of. "
+                         "The transaction might succeed if retried.");
+}
+
 struct lock_txn *txn_find_or_add(struct txn_group *g, const struct txn_call *call, struct txn_result *result,
                                  struct err *err)
 {
@@ -29,10 +37,7 @@ struct lock_txn *txn_find_or_add(struct txn_group *g, const struct txn_call *cal
     bool lost = call->incarnation && (!txn || txn->incarnation != call->incarnation ||
                                       call->lock_epoch != g->term);
     if (lost || (txn && txn->phase != LOCK_ACTIVE)) {
-        result->retry = KV_RETRY_TXN;
-        err_set(err, ERR_SERIALIZATION_FAILURE, "could not serialize access: locks of the transaction were lost");
-        err_hint(err, "The leader of a group changed, or the node of the session was not heard of. "
-                      "The transaction might succeed if retried.");
+        txn_fail_locks_lost(result, err);
         return NULL;
     }
     if (!txn) {

@@ -74,7 +74,7 @@ static bool put_holder(struct committing *c, const struct lock_holder *h, bool c
 static void build_entry(struct committing *c, const struct lock_txn *txn, struct buf *out)
 {
     uint32_t n = 0;
-    c->head.stamp = hlc_last(c->g->kv->hlc);
+    c->head.stamp = hlc_now(c->g->kv->hlc);
     txn_command_begin(out, &c->head, c->groups);
     for (int changes = 1; changes >= 0; changes--)
         list_each(struct lock_holder, h, &txn->holders, txn_link)

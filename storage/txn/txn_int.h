@@ -164,6 +164,8 @@ int txn_eval_commit(struct task *task, struct txn_group *g, const struct txn_cal
 
 /* Sets status ELSEWHERE with the best hint. */
 void txn_result_elsewhere(const struct txn_group *g, struct txn_result *result);
+/* 40001 with KV_RETRY_TXN. Returns the code. */
+int txn_fail_locks_lost(struct txn_result *result, struct err *err);
 /* Leadership that may serve a read now. Else fills result and says false. */
 bool txn_is_serving(const struct txn_group *g, struct txn_result *result);
 /* The storage is there for this transaction at this schema version; waits for a prepared change of it. *lsm is NULL when it will

@@ -183,6 +183,13 @@ static int check_serving(struct task *task, struct txn_group *g, const struct kv
     }
 }
 
+/* Own rows that are gone must not look as if they had never been written. */
+static bool has_locks(const struct txn_group *g, const struct kv_read *read, const struct kv_hold *hold)
+{
+    struct lock_txn *txn = lock_table_txn(&g->locks, &read->txn);
+    return txn && g->term == hold->lock_epoch && txn->incarnation == hold->incarnation;
+}
+
 /* No yield from here on: what was looked at is what is pinned. */
 static void pin_rows(struct txn_scan *scan, struct txn_group *g, const struct kv_read *read, struct lsm *lsm)
 {
@@ -223,6 +230,7 @@ int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *
                   struct err *err)
 {
     struct lsm *lsm = NULL;
+    const struct kv_hold *hold = kv_read_hold(read, group_id(g->group));
     bool certain = kv_read_is_opened(read, group_id(g->group));
     hlc_time limit = certain || read->uncertain_limit < read->read_ts ? read->read_ts : read->uncertain_limit;
     raft_term term = g->term;
@@ -241,6 +249,8 @@ int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *
         return code;
     if (lsm)
         lsm = group_tablet(g->group, spec->schema->id, spec->shard); /* a wait may have seen it dropped */
+    if (hold && !has_locks(g, read, hold))
+        return txn_fail_locks_lost(result, err);
     struct txn_scan *scan = create_scan(spec);
     pin_rows(scan, g, read, lsm);
     if (!txn_group_is_leading(g, term) || !txn_is_serving(g, result)) {

@@ -90,7 +90,7 @@ static void tend_records(struct task *task, struct txn_group *g)
     struct group_state_iter it;
     struct group_state_item item;
     struct txn_record record;
-    hlc_time before = ago(hlc_last(g->kv->hlc), RECORD_OLD_US);
+    hlc_time before = ago(hlc_now(g->kv->hlc), RECORD_OLD_US);
     uint32_t n = 0;
     group_state_seek(g->group, &it, "R", 1, NULL, 0);
     while (n < UPKEEP_BATCH && group_state_next(&it, &item)) {
@@ -118,7 +118,7 @@ static uint32_t list_markers(struct txn_group *g, struct old_marker *out)
     struct group_state_iter it;
     struct group_state_item item;
     struct txn_marker marker;
-    hlc_time before = ago(hlc_last(g->kv->hlc), RECORD_OLD_US);
+    hlc_time before = ago(hlc_now(g->kv->hlc), RECORD_OLD_US);
     uint32_t n = 0;
     group_state_seek(g->group, &it, "M", 1, NULL, 0);
     while (n < UPKEEP_BATCH && group_state_next(&it, &item))
@@ -232,7 +232,7 @@ static void report_reads(struct kv *kv, struct core *core)
         hlc_time ts = atomic_load(&kv->cores[i]->oldest_read);
         oldest = ts < oldest ? ts : oldest;
     }
-    hlc_time now = hlc_last(kv->hlc);
+    hlc_time now = hlc_now(kv->hlc);
     if (oldest > now)
         oldest = now;
     atomic_store(&kv->oldest_read[kv->self], oldest);
@@ -266,13 +266,13 @@ static int serve_active(struct task *task, void *ctx, const struct rpc_in *in, s
 static hlc_time choose_threshold(struct kv *kv)
 {
     uint64_t now_ns = env_mono_ns(kv->env);
-    hlc_time threshold = ago(hlc_last(kv->hlc), kv->retention_us);
+    hlc_time threshold = ago(hlc_now(kv->hlc), kv->retention_us);
     for (uint32_t node = 1; node <= kv->n_nodes; node++) {
         uint64_t at = atomic_load(&kv->oldest_read_at[node]);
         hlc_time ts = atomic_load(&kv->oldest_read[node]);
         if (!at || now_ns - at > READ_REPORT_NS) {
             /* Not heard of since this node started or for long: as if it read a while ago. */
-            ts = ago(hlc_last(kv->hlc), READ_REPORT_NS / 1000 + kv->retention_us);
+            ts = ago(hlc_now(kv->hlc), READ_REPORT_NS / 1000 + kv->retention_us);
         }
         threshold = ts < threshold ? ts : threshold;
     }
@@ -292,7 +292,7 @@ static void tend_threshold(struct task *task, struct txn_group *g)
     txn_command_begin(&command,
                       &(struct txn_command){.kind = TXN_GC,
                                             .ts = threshold,
-                                            .stamp = ago(hlc_last(g->kv->hlc), KEEP_OUTCOME_US)},
+                                            .stamp = ago(hlc_now(g->kv->hlc), KEEP_OUTCOME_US)},
                       NULL);
     if (!txn_group_propose(task, g, &command, &status, &answer, &err) && status == TXN_OK)
         g->gc_applied = group_applied(g->group);

@@ -1,0 +1,623 @@
+/* The work of the transaction simulator and what must hold at its end. */
+#include <stdlib.h>
+
+#include "storage/txn/txn_command.h"
+#include "tests/sim/kv_sim_int.h"
+#include "tests/sim/kv_sim_lsm.h"
+#include "tests/sim/kv_sim_rows.h"
+
+enum {
+    ACCOUNTS = 10,
+    START_BALANCE = 1000,
+    COUNTERS = 2,
+    PARENTS = 4,
+    CLIENTS = 4, /* a node */
+    OPS_MAX = 20000,
+};
+
+enum op_state { OP_OPEN, OP_COMMITTED, OP_ABORTED, OP_UNKNOWN };
+
+struct op {
+    uint8_t state;
+    int64_t from, to, amount;
+    uint64_t acked_ns;
+};
+
+struct sim_work {
+    struct sim_table accounts, journal, counters, parents, children;
+    bool ready, stop, checking, checked;
+    uint32_t n_ops;
+    struct op ops[OPS_MAX];
+    int64_t counter_acked[COUNTERS], counter_unknown[COUNTERS];
+    int64_t child_next;
+};
+
+struct client {
+    struct sim *sim;
+    struct sim_node *node;
+    struct sim_work *w;
+    struct task *task;
+    struct err err;
+};
+
+/* ---- transactions --------------------------------------------------------------------------- */
+
+static bool chance(struct client *c, double p)
+{
+    return prng_chance(&c->sim->rng, p);
+}
+
+static uint64_t draw(struct client *c, uint64_t below)
+{
+    return prng_below(&c->sim->rng, below);
+}
+
+static struct kv_txn *begin(struct client *c, enum kv_isolation isolation)
+{
+    struct kv_txn_options options = {
+        .isolation = isolation,
+        .deadline_ns = c->sim->now_ns + (1000 + draw(c, 4000)) * SIM_MS,
+    };
+    err_clear(&c->err);
+    return kv_txn_begin(c->node->kv, &options);
+}
+
+static int statement(struct client *c, struct kv_txn *txn, const struct sim_table *a, const struct sim_table *b,
+                     struct kv_read *read)
+{
+    const struct kv_schema *schemas[] = {&a->schema, b ? &b->schema : NULL};
+    return kv_stmt_begin(c->task, txn, schemas, b ? 2 : 1, read, &c->err);
+}
+
+/* Codes a client may see under faults; anything else is a bug. */
+static void judge_error(struct client *c, int code, const char *where)
+{
+    switch (code) {
+    case ERR_SERIALIZATION_FAILURE:
+    case ERR_DEADLOCK_DETECTED:
+    case ERR_STATEMENT_COMPLETION_UNKNOWN:
+    case ERR_QUERY_CANCELED:
+    case ERR_LOCK_NOT_AVAILABLE:
+    case ERR_SYSTEM_ERROR: return;
+    default: sim_fail(c->sim, "%s: unexpected error %s: %s", where, err_sqlstate(code), c->err.message);
+    }
+}
+
+static uint8_t finish(struct client *c, struct kv_txn *txn, int code, const char *where)
+{
+    if (code) {
+        judge_error(c, code, where);
+        kv_abort(c->task, txn);
+        c->sim->result->aborted++;
+        return OP_ABORTED;
+    }
+    code = kv_commit(c->task, txn, NULL, &c->err);
+    if (!code) {
+        c->sim->result->committed++;
+        return OP_COMMITTED;
+    }
+    judge_error(c, code, where);
+    if (code == ERR_STATEMENT_COMPLETION_UNKNOWN) {
+        c->sim->result->unknown++;
+        return OP_UNKNOWN;
+    }
+    c->sim->result->aborted++;
+    return OP_ABORTED;
+}
+
+/* ---- transfers ------------------------------------------------------------------------------ */
+
+/* Both balances, locked: by a locking scan, or read first and locked with a re-check. */
+static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_read *read, const int64_t *keys,
+                         int64_t *balances)
+{
+    struct sim_rows rows = {0};
+    bool scan_locks = chance(c, 0.5);
+    struct sim_query query = {.table = &c->w->accounts,
+                              .keys = keys,
+                              .n_keys = 2,
+                              .unordered = chance(c, 0.5),
+                              .lock = scan_locks ? KV_LOCK_NO_KEY_UPDATE : KV_LOCK_NONE};
+    int code = sim_read(c->task, c->node->kv, txn, read, &query, &rows, &c->err);
+    for (int i = 0; i < 2 && !code; i++) {
+        const int64_t *row = sim_rows_find(&rows, keys[i]);
+        int64_t values[SIM_COLUMNS_MAX];
+        uint8_t result = KV_ROW_OK;
+        if (!row) {
+            sim_fail(c->sim, "account %lld is not there", (long long)keys[i]);
+            break;
+        }
+        balances[i] = row[1];
+        if (!scan_locks)
+            code = sim_lock(c->task, txn, read, &c->w->accounts, keys[i], KV_LOCK_UPDATE, &result, values, &c->err);
+        if (!code && result == KV_ROW_CHANGED)
+            balances[i] = values[1];
+        else if (!code && result != KV_ROW_OK)
+            sim_fail(c->sim, "account %lld answers %u to a lock", (long long)keys[i], result);
+    }
+    sim_rows_done(&rows);
+    return code;
+}
+
+static int put(struct client *c, struct kv_txn *txn, const struct sim_table *t, enum kv_write_op op, int64_t a,
+               int64_t b, int64_t d, int64_t e)
+{
+    int64_t values[] = {a, b, d, e};
+    uint8_t result;
+    int code = sim_write(c->task, txn, t, op, values, &result, &c->err);
+    if (!code && result != KV_ROW_OK)
+        sim_fail(c->sim, "a write to storage %llu answers %u", (unsigned long long)t->schema.id, result);
+    return code;
+}
+
+static int write_transfer(struct client *c, struct kv_txn *txn, uint32_t id, const int64_t *keys,
+                          const int64_t *balances, int64_t amount)
+{
+    int code = 0;
+    if (chance(c, 0.3)) { /* written and taken back */
+        uint32_t savepoint = kv_savepoint(txn);
+        code = put(c, txn, &c->w->accounts, KV_PUT, keys[0], 777, 0, 0);
+        if (!code)
+            code = kv_rollback_to(c->task, txn, savepoint, &c->err);
+        kv_savepoint(txn);
+    }
+    if (!code)
+        code = put(c, txn, &c->w->accounts, KV_PUT, keys[0], balances[0] - amount, 0, 0);
+    if (!code)
+        code = put(c, txn, &c->w->accounts, KV_PUT, keys[1], balances[1] + amount, 0, 0);
+    if (!code)
+        code = put(c, txn, &c->w->journal, KV_INSERT, id, keys[0], keys[1], amount);
+    return code;
+}
+
+static int check_own_writes(struct client *c, struct kv_txn *txn, const struct kv_read *read, const int64_t *keys,
+                            const int64_t *balances, int64_t amount)
+{
+    struct sim_rows rows = {0};
+    struct kv_read now = kv_read_now(txn, read);
+    struct sim_query query = {.table = &c->w->accounts, .keys = chance(c, 0.5) ? keys : NULL, .n_keys = 2};
+    int code = sim_read(c->task, c->node->kv, txn, &now, &query, &rows, &c->err);
+    const int64_t *a = code ? NULL : sim_rows_find(&rows, keys[0]);
+    const int64_t *b = code ? NULL : sim_rows_find(&rows, keys[1]);
+    if (!code && (!a || !b || a[1] != balances[0] - amount || b[1] != balances[1] + amount))
+        sim_fail(c->sim, "a transaction does not see its own writes");
+    sim_rows_done(&rows);
+    return code;
+}
+
+static void do_transfer(struct client *c)
+{
+    struct sim_work *w = c->w;
+    if (w->n_ops == OPS_MAX)
+        return;
+    uint32_t id = w->n_ops++;
+    struct op *op = &w->ops[id];
+    int64_t keys[2] = {(int64_t)draw(c, ACCOUNTS), 0}, balances[2];
+    keys[1] = (keys[0] + 1 + (int64_t)draw(c, ACCOUNTS - 1)) % ACCOUNTS;
+    op->from = keys[0];
+    op->to = keys[1];
+    op->amount = 1 + (int64_t)draw(c, 50);
+    struct kv_txn *txn = begin(c, chance(c, 0.3) ? KV_REPEATABLE_READ : KV_READ_COMMITTED);
+    struct kv_read read;
+    int code = statement(c, txn, &w->accounts, NULL, &read);
+    if (!code)
+        code = lock_balances(c, txn, &read, keys, balances);
+    if (!code)
+        code = write_transfer(c, txn, id, keys, balances, op->amount);
+    if (!code && chance(c, 0.3))
+        code = check_own_writes(c, txn, &read, keys, balances, op->amount);
+    if (!code && chance(c, 0.03)) { /* the client changes its mind */
+        kv_abort(c->task, txn);
+        op->state = OP_ABORTED;
+        return;
+    }
+    op->state = finish(c, txn, code, "transfer");
+    op->acked_ns = c->sim->now_ns;
+}
+
+/* ---- readers -------------------------------------------------------------------------------- */
+
+static int64_t sum_balances(const struct sim_rows *rows)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < rows->n; i++)
+        sum += rows->values[i * rows->width + 1];
+    return sum;
+}
+
+static void do_sum(struct client *c)
+{
+    enum kv_isolation isolation = chance(c, 0.5) ? KV_REPEATABLE_READ : KV_READ_COMMITTED;
+    struct kv_txn *txn = begin(c, isolation);
+    struct sim_rows first = {0}, second = {0};
+    struct kv_read read;
+    struct sim_query query = {.table = &c->w->accounts, .unordered = chance(c, 0.5), .reverse = chance(c, 0.3)};
+    int code = statement(c, txn, &c->w->accounts, NULL, &read);
+    if (!code)
+        code = sim_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
+    if (!code && (first.n != ACCOUNTS || sum_balances(&first) != ACCOUNTS * START_BALANCE))
+        sim_fail(c->sim, "a snapshot of %u accounts sums to %lld", first.n, (long long)sum_balances(&first));
+    if (!code && chance(c, 0.5))
+        code = task_sleep(c->task, draw(c, 30 * SIM_MS), &c->err);
+    if (!code && isolation == KV_REPEATABLE_READ)
+        code = statement(c, txn, &c->w->accounts, NULL, &read);
+    if (!code)
+        code = sim_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
+    if (!code && (first.n != second.n ||
+                  memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
+        sim_fail(c->sim, "a snapshot changed while it was read");
+    c->sim->result->reads += !code;
+    if (code)
+        judge_error(c, code, "sum");
+    kv_abort(c->task, txn);
+    sim_rows_done(&first);
+    sim_rows_done(&second);
+}
+
+/* Whatever was acknowledged before a statement began is seen by it, through any node. */
+static void do_look_up(struct client *c)
+{
+    struct sim_work *w = c->w;
+    if (!w->n_ops)
+        return;
+    uint32_t back = (uint32_t)draw(c, w->n_ops < 12 ? w->n_ops : 12);
+    int64_t id = w->n_ops - 1 - back;
+    if (w->ops[id].state != OP_COMMITTED)
+        return;
+    struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
+    struct sim_rows rows = {0};
+    struct kv_read read;
+    struct sim_query query = {.table = &w->journal, .keys = &id, .n_keys = 1};
+    bool all_opened = chance(c, 0.5); /* else only what the statement happens to open */
+    int code = statement(c, txn, all_opened ? &w->journal : &w->counters, NULL, &read);
+    if (!code)
+        code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+    if (!code && rows.n != 1)
+        sim_fail(c->sim, "transfer %lld was acknowledged and is not seen", (long long)id);
+    c->sim->result->reads += !code;
+    if (code)
+        judge_error(c, code, "look up");
+    kv_abort(c->task, txn);
+    sim_rows_done(&rows);
+}
+
+/* ---- counters ------------------------------------------------------------------------------- */
+
+static void do_count(struct client *c)
+{
+    struct sim_work *w = c->w;
+    int64_t key = (int64_t)draw(c, COUNTERS), acked = 0;
+    bool locks = chance(c, 0.5);
+    struct kv_txn *txn = begin(c, locks ? KV_READ_COMMITTED : KV_REPEATABLE_READ);
+    struct sim_rows rows = {0};
+    struct kv_read read;
+    struct sim_query query = {.table = &w->counters, .keys = &key, .n_keys = 1, .lock = locks ? KV_LOCK_UPDATE : 0};
+    acked = w->counter_acked[key];
+    int code = statement(c, txn, &w->counters, NULL, &read);
+    if (!code)
+        code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+    if (!code && rows.n != 1)
+        sim_fail(c->sim, "counter %lld is not there", (long long)key);
+    if (!code && rows.n == 1 && rows.values[1] < acked)
+        sim_fail(c->sim, "counter %lld reads %lld after %lld were acknowledged", (long long)key,
+                 (long long)rows.values[1], (long long)acked);
+    if (!code && rows.n == 1)
+        code = put(c, txn, &w->counters, KV_PUT, key, rows.values[1] + 1, 0, 0);
+    w->counter_unknown[key]++; /* until it is known; a crash leaves it so */
+    uint8_t state = finish(c, txn, code, "count");
+    w->counter_unknown[key] -= state != OP_UNKNOWN;
+    w->counter_acked[key] += state == OP_COMMITTED;
+    sim_rows_done(&rows);
+}
+
+/* ---- foreign keys by locks alone ------------------------------------------------------------ */
+
+static void do_child(struct client *c)
+{
+    struct sim_work *w = c->w;
+    int64_t parent = (int64_t)draw(c, PARENTS), child = w->child_next++;
+    struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
+    struct sim_rows rows = {0};
+    struct kv_read read;
+    struct sim_query query = {.table = &w->parents, .keys = &parent, .n_keys = 1, .lock = KV_LOCK_KEY_SHARE};
+    int code = statement(c, txn, &w->parents, &w->children, &read);
+    if (!code)
+        code = put(c, txn, &w->children, KV_INSERT, child, parent, 0, 0);
+    if (!code)
+        code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+    if (!code && !rows.n) {
+        kv_abort(c->task, txn);
+        return;
+    }
+    finish(c, txn, code, "child");
+    sim_rows_done(&rows);
+}
+
+static void do_parent(struct client *c)
+{
+    struct sim_work *w = c->w;
+    int64_t parent = (int64_t)draw(c, PARENTS), values[SIM_COLUMNS_MAX];
+    uint8_t result = KV_ROW_GONE;
+    struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
+    struct sim_rows rows = {0};
+    struct kv_read read;
+    struct sim_query query = {.table = &w->children, .test_column = 1, .test_value = parent};
+    int code = statement(c, txn, &w->parents, &w->children, &read);
+    if (!code)
+        code = sim_lock(c->task, txn, &read, &w->parents, parent, KV_LOCK_UPDATE, &result, values, &c->err);
+    if (!code && result == KV_ROW_GONE) {
+        int64_t row[] = {parent, 1, 0, 0};
+        code = sim_write(c->task, txn, &w->parents, KV_INSERT, row, &result, &c->err);
+    } else if (!code) {
+        code = statement(c, txn, &w->parents, &w->children, &read);
+        if (!code)
+            code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+        if (!code && !rows.n)
+            code = put(c, txn, &w->parents, KV_DELETE, parent, 0, 0, 0);
+        for (uint32_t i = 0; i < rows.n && i < 4 && !code; i++)
+            code = put(c, txn, &w->children, KV_DELETE, rows.values[i * rows.width], 0, 0, 0);
+    }
+    finish(c, txn, code, "parent");
+    sim_rows_done(&rows);
+}
+
+/* ---- clients -------------------------------------------------------------------------------- */
+
+static int set_up_rows(struct client *c, struct kv_txn *txn)
+{
+    struct sim_work *w = c->w;
+    int code = 0;
+    for (int64_t i = 0; i < ACCOUNTS && !code; i++)
+        code = put(c, txn, &w->accounts, KV_INSERT, i, START_BALANCE, 0, 0);
+    for (int64_t i = 0; i < COUNTERS && !code; i++)
+        code = put(c, txn, &w->counters, KV_INSERT, i, 0, 0, 0);
+    for (int64_t i = 0; i < PARENTS && !code; i++)
+        code = put(c, txn, &w->parents, KV_INSERT, i, 0, 0, 0);
+    return code;
+}
+
+static void set_up(struct client *c)
+{
+    struct sim_work *w = c->w;
+    struct sim_table *tables[] = {&w->accounts, &w->journal, &w->counters, &w->parents, &w->children};
+    struct arena arena;
+    arena_init(&arena, NULL);
+    while (!w->ready && !c->sim->result->failed) {
+        struct kv_read read;
+        struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
+        int code = kv_stmt_begin(c->task, txn, NULL, 0, &read, &c->err);
+        for (uint32_t i = 0; i < 5 && !code; i++) {
+            code = kv_storage_create(c->task, txn, &tables[i]->schema, &arena, &c->err);
+            for (uint32_t s = 0; s < tables[i]->schema.n_shards && !code; s++)
+                tables[i]->groups[s] = tables[i]->schema.groups[s];
+            tables[i]->schema.groups = tables[i]->groups;
+        }
+        if (!code)
+            code = set_up_rows(c, txn);
+        w->ready = finish(c, txn, code, "set up") == OP_COMMITTED;
+    }
+    arena_done(&arena);
+}
+
+static void run_client(struct task *task, void *arg)
+{
+    struct client c = *(struct client *)arg;
+    free(arg);
+    c.task = task;
+    while (!c.w->stop && !c.sim->result->failed) {
+        if (task_sleep(task, draw(&c, 8 * SIM_MS), &c.err))
+            break;
+        if (!c.w->ready)
+            continue;
+        uint64_t dice = draw(&c, 100);
+        if (dice < 45)
+            do_transfer(&c);
+        else if (dice < 60)
+            do_count(&c);
+        else if (dice < 70)
+            do_sum(&c);
+        else if (dice < 80)
+            do_look_up(&c);
+        else if (dice < 92)
+            do_child(&c);
+        else
+            do_parent(&c);
+    }
+}
+
+static void run_setup(struct task *task, void *arg)
+{
+    struct client c = *(struct client *)arg;
+    free(arg);
+    c.task = task;
+    set_up(&c);
+}
+
+static void spawn_client(struct sim_node *node, const char *name, task_fn *fn)
+{
+    struct client *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->sim = node->sim;
+    c->node = node;
+    c->w = node->sim->work;
+    task_spawn(node->core, TASK_TXN, name, fn, c);
+}
+
+void sim_work_start(struct sim_node *node)
+{
+    if (node->sim->work->stop)
+        return;
+    if (node->id == 1 && node->boot == 1)
+        spawn_client(node, "setup", run_setup);
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        spawn_client(node, "client", run_client);
+}
+
+void sim_work_create(struct sim *sim)
+{
+    struct sim_work *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    sim_table_init(&w->accounts, 20001, 2, 3);
+    sim_table_init(&w->journal, 20002, 4, 3);
+    sim_table_init(&w->counters, 20003, 2, 1);
+    sim_table_init(&w->parents, 20004, 2, 3);
+    sim_table_init(&w->children, 20005, 2, 3);
+    sim->work = w;
+}
+
+bool sim_work_ready(const struct sim *sim)
+{
+    return sim->work->ready;
+}
+
+void sim_work_stop(struct sim *sim)
+{
+    sim->work->stop = true;
+}
+
+bool sim_work_checked(const struct sim *sim)
+{
+    return sim->work->checked;
+}
+
+void sim_work_destroy(struct sim *sim)
+{
+    free(sim->work);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static int read_all(struct client *c, const struct sim_table *t, struct sim_rows *rows)
+{
+    for (uint32_t tries = 0;; tries++) {
+        struct kv_read read;
+        struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
+        struct sim_query query = {.table = t};
+        rows->n = 0;
+        int code = statement(c, txn, t, NULL, &read);
+        if (!code)
+            code = sim_read(c->task, c->node->kv, txn, &read, &query, rows, &c->err);
+        kv_abort(c->task, txn);
+        if (!code || tries == 5)
+            return code;
+    }
+}
+
+static void check_transfers(struct client *c, const struct sim_rows *accounts, const struct sim_rows *journal)
+{
+    struct sim_work *w = c->w;
+    int64_t balances[ACCOUNTS];
+    uint8_t *seen = calloc(OPS_MAX, 1);
+    for (int i = 0; i < ACCOUNTS; i++)
+        balances[i] = START_BALANCE;
+    for (uint32_t i = 0; seen && i < journal->n; i++) {
+        const int64_t *row = &journal->values[i * journal->width];
+        const struct op *op = &w->ops[row[0]];
+        seen[row[0]] = 1;
+        balances[row[1]] -= row[3];
+        balances[row[2]] += row[3];
+        if (row[1] != op->from || row[2] != op->to || row[3] != op->amount)
+            sim_fail(c->sim, "transfer %lld is not what was written", (long long)row[0]);
+        if (op->state == OP_ABORTED)
+            sim_fail(c->sim, "transfer %lld was reported as not committed and is there", (long long)row[0]);
+    }
+    for (uint32_t i = 0; seen && i < w->n_ops; i++)
+        if (w->ops[i].state == OP_COMMITTED && !seen[i])
+            sim_fail(c->sim, "transfer %u was acknowledged and is lost", i);
+    for (uint32_t i = 0; i < accounts->n; i++) {
+        const int64_t *row = &accounts->values[i * accounts->width];
+        if (row[1] != balances[row[0]])
+            sim_fail(c->sim, "account %lld holds %lld, its transfers make %lld", (long long)row[0],
+                     (long long)row[1], (long long)balances[row[0]]);
+    }
+    free(seen);
+}
+
+static void check_rest(struct client *c, const struct sim_rows *counters, const struct sim_rows *parents,
+                       const struct sim_rows *children)
+{
+    struct sim_work *w = c->w;
+    for (uint32_t i = 0; i < counters->n; i++) {
+        int64_t key = counters->values[i * counters->width], v = counters->values[i * counters->width + 1];
+        if (v < w->counter_acked[key] || v > w->counter_acked[key] + w->counter_unknown[key])
+            sim_fail(c->sim, "counter %lld is %lld with %lld acknowledged and %lld unknown", (long long)key,
+                     (long long)v, (long long)w->counter_acked[key], (long long)w->counter_unknown[key]);
+    }
+    for (uint32_t i = 0; i < children->n; i++) {
+        const int64_t *row = &children->values[i * children->width];
+        if (!sim_rows_find(parents, row[1]))
+            sim_fail(c->sim, "child %lld lost its parent %lld", (long long)row[0], (long long)row[1]);
+    }
+}
+
+/* Nothing open is left, and equal logs made equal replicas. */
+static void check_replicas(struct sim *sim)
+{
+    for (uint32_t id = 1; id <= SIM_GROUPS; id++) {
+        struct buf first = {0};
+        for (uint32_t node = 1; node <= sim->n_nodes; node++) {
+            struct group *r = sim->nodes[node].groups[id];
+            struct group_state_iter it;
+            struct group_state_item item;
+            struct buf bytes = {0};
+            group_state_seek(r, &it, "P", 1, NULL, 0);
+            if (group_state_next(&it, &item))
+                sim_fail(sim, "group %u holds prepared rows at the end", id);
+            group_state_seek(r, &it, "R", 1, NULL, 0);
+            struct txn_record record;
+            while (group_state_next(&it, &item))
+                if (txn_record_decode(item.value, item.value_len, &record) && record.status != TXN_ABORTED)
+                    sim_fail(sim, "group %u holds a record at the end: verdict %u, epoch %u, %u groups, %llu ms old", id,
+                             record.status, record.epoch, record.n_groups,
+                             (unsigned long long)(hlc_micros(hlc_last(&sim->nodes[node].hlc)) -
+                                                  hlc_micros(record.stamp)) / 1000);
+            state_map_encode(&r->state, &bytes);
+            if (node > 1 && r->applied == sim->nodes[1].groups[id]->applied &&
+                (bytes.len != first.len || memcmp(bytes.data, first.data, bytes.len)))
+                sim_fail(sim, "replicas of group %u differ", id);
+            if (node == 1)
+                first = bytes;
+            else
+                buf_done(&bytes);
+        }
+        buf_done(&first);
+    }
+}
+
+static void run_check(struct task *task, void *arg)
+{
+    struct client c = *(struct client *)arg;
+    struct sim_rows rows[5] = {0};
+    const struct sim_table *tables[] = {&c.w->accounts, &c.w->journal, &c.w->counters, &c.w->parents,
+                                        &c.w->children};
+    int code = 0;
+    free(arg);
+    c.task = task;
+    for (uint32_t i = 0; i < 5 && !code; i++)
+        code = read_all(&c, tables[i], &rows[i]);
+    if (code) {
+        sim_fail(c.sim, "the last reading failed: %s", c.err.message);
+    } else {
+        check_transfers(&c, &rows[0], &rows[1]);
+        check_rest(&c, &rows[2], &rows[3], &rows[4]);
+        check_replicas(c.sim);
+    }
+    for (uint32_t i = 0; i < 5; i++)
+        sim_rows_done(&rows[i]);
+    c.w->checked = true;
+}
+
+static void start_check(struct sim_node *node, void *arg)
+{
+    spawn_client(node, "check", run_check);
+}
+
+void sim_work_check(struct sim *sim)
+{
+    if (!sim->work->checking) {
+        sim->work->checking = true;
+        sim_on_core(&sim->nodes[1 + prng_below(&sim->rng, sim->n_nodes)], start_check, NULL);
+    }
+}
