@@ -115,7 +115,7 @@ size_t scan_name_cut(const char *name, size_t len)
     if (len <= SCAN_NAME_BYTES_MAX)
         return len;
     len = SCAN_NAME_BYTES_MAX;
-    while (len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80)
+    while (len > SCAN_NAME_BYTES_MAX - 3 && ((unsigned char)name[len] & 0xc0) == 0x80)
         len--;
     return len;
 }
