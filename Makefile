@@ -30,7 +30,7 @@ HARDEN := -fPIE -fsanitize=thread
 LDFLAGS_ALL += -fsanitize=thread
 ALLOCATOR :=
 endif
-LIBS_SYS := -luv -lssl -lcrypto -lprotobuf-c -llz4 -lzstd -lgmp -lm -lpthread -ldl $(ALLOCATOR)
+LIBS_SYS := -ltre -luv -lssl -lcrypto -lprotobuf-c -llz4 -lzstd -lgmp -lm -lpthread -ldl $(ALLOCATOR)
 
 .DEFAULT_GOAL := all
 .SECONDARY:
