@@ -1,5 +1,5 @@
-/* Fuzzes the consensus message decoder (raft/raft_msg.h). Whatever is accepted must be exactly what the
- * encoder writes for it. */
+/* Fuzzes the consensus message decoder (raft/raft_msg.h). Whatever is accepted must be exactly
+ * what the encoder writes for it. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
