@@ -46,7 +46,8 @@ struct core *core_create(struct runtime *runtime, uint32_t index)
     list_init(&core->free_tasks);
     heap_init(&core->timers);
     core->defer_tail = &core->defer_head;
-    core->metrics = runtime->metrics->cores[index];
+    core->metrics = index < runtime->core_count ? runtime->metrics->cores[index]
+                                                : metric_shared(runtime->metrics);
     core->now = env_mono_ns(core->env);
     return core;
 }
@@ -388,6 +389,11 @@ static void free_runtime(struct runtime *rt)
     metrics_destroy(rt->metrics);
     free(rt->cores);
     free(rt);
+}
+
+void runtime_abandon(struct runtime *rt)
+{
+    free_runtime(rt);
 }
 
 struct main_msg {

@@ -6,5 +6,7 @@
 
 struct core *core_create(struct runtime *runtime, uint32_t index);
 void core_destroy(struct core *core);
+/* Frees a runtime whose cores were taken down from outside (a simulated crash): joins nothing. */
+void runtime_abandon(struct runtime *runtime);
 
 #endif

@@ -80,3 +80,17 @@ $(B)/tests/sim/kv_sim: $(OBJ_kv_sim) $(B)/lib/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(OBJ_kv_sim) $(B)/lib/libbase.a $(LIBS_SYS)
+
+# The simulated env (tests/sim/env_sim*.c): libsim.a, and the tests of it.
+SRC_sim := $(shell find tests/sim -name 'env_sim*.c' 2>/dev/null | LC_ALL=C sort)
+OBJ_sim := $(SRC_sim:%.c=$(B)/obj/%.o)
+$(OBJ_sim): | $(GEN_HDR_base)
+$(B)/lib/libsim.a: $(OBJ_sim)
+	@mkdir -p $(@D)
+	@rm -f $@
+	@ar rcs $@ $(OBJ_sim)
+$(B)/tests/unit/sim/%: $(B)/obj/tests/unit/sim/%.o $(B)/lib/libsim.a $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(B)/lib/libsim.a $(B)/lib/libbase.a -Wl,--end-group \
+		-lcmocka $(LIBS_SYS)
