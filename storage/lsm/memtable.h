@@ -21,6 +21,16 @@
 
 enum { MEMTABLE_HEIGHT_MAX = 12 };
 
+struct mem_node;
+
+/* Where a node leads on one level. `prefix` abbreviates the key of `next` (memtable.c), so that most comparisons touch no
+ * other node. The writer stores next before prefix, readers load prefix before next: a stale prefix is always that of a
+ * node further on, which at worst costs a level. */
+struct mem_link {
+    _Atomic uint64_t prefix;
+    _Atomic(struct mem_node *) next;
+};
+
 struct mem_node {
     hlc_time ts;
     uint32_t key_len;
@@ -28,13 +38,13 @@ struct mem_node {
     uint8_t deleted;
     uint8_t has_moved;
     uint8_t height;
-    _Atomic(struct mem_node *) next[];
-    /* key bytes, row bytes behind next[height] */
+    struct mem_link links[];
+    /* key bytes, row bytes behind links[height] */
 };
 
 static inline const uint8_t *mem_node_key(const struct mem_node *n)
 {
-    return (const uint8_t *)(n->next + n->height);
+    return (const uint8_t *)(n->links + n->height);
 }
 static inline const uint8_t *mem_node_row(const struct mem_node *n)
 {
@@ -42,7 +52,7 @@ static inline const uint8_t *mem_node_row(const struct mem_node *n)
 }
 static inline struct mem_node *mem_node_next(const struct mem_node *n)
 {
-    return atomic_load_explicit(&n->next[0], memory_order_acquire);
+    return atomic_load_explicit(&n->links[0].next, memory_order_acquire);
 }
 
 struct memtable {

@@ -6,7 +6,7 @@
 
 #include "storage/wal/wal_int.h"
 
-enum { PATH_BYTES = 512, SPARES_MAX = 64 };
+enum { PATH_BYTES = 512, CHUNK_KEEP_MAX = 1 << 20 };
 
 void wal_path(const struct wal *wal, const char *name, char *out, size_t size)
 {
@@ -38,7 +38,10 @@ int wal_disk_error(struct err *err)
 
 static struct wal_chunk *add_chunk(struct wal *wal)
 {
-    struct wal_chunk *chunk = calloc(1, sizeof *chunk);
+    struct wal_chunk *chunk = wal->free_chunk;
+    wal->free_chunk = NULL;
+    if (!chunk)
+        chunk = calloc(1, sizeof *chunk);
     assert(chunk);
     chunk->segment = wal->tail_segment;
     chunk->offset = wal->tail_offset;
@@ -368,6 +371,22 @@ static void free_chunks(struct list *chunks)
     }
 }
 
+/* Keeps the memory of one chunk for the next: growing a buffer anew for each batch costs more than filling it. */
+static void keep_chunk(struct wal *wal, struct list *chunks)
+{
+    struct list_node *node = list_first(chunks);
+    struct wal_chunk *chunk = node ? container_of(node, struct wal_chunk, link) : NULL;
+    if (!chunk || chunk->data.cap > CHUNK_KEEP_MAX)
+        return;
+    lock_take(&wal->lock);
+    if (!wal->free_chunk) {
+        list_remove(&chunk->link);
+        buf_reset(&chunk->data);
+        wal->free_chunk = chunk;
+    }
+    lock_give(&wal->lock);
+}
+
 static void fail_for_good(struct wal *wal, struct wal_write *writes, int code, struct err *err)
 {
     lock_take(&wal->lock);
@@ -472,6 +491,7 @@ static bool write_batch(struct task *task, struct wal *wal, int *code, struct er
         if (*code)
             break;
     }
+    keep_chunk(wal, &chunks);
     free_chunks(&chunks);
     if (*code) {
         fail_for_good(wal, writes, *code, err);
@@ -593,6 +613,8 @@ static void free_wal(struct task *task, struct wal *wal)
         if (wal->groups.entries[i].value)
             wal_group_free(wal->groups.entries[i].value);
     intmap_done(&wal->groups);
+    if (wal->free_chunk)
+        list_push_back(&wal->chunks, &wal->free_chunk->link);
     free_chunks(&wal->chunks);
     struct list_node *node;
     while ((node = list_pop_front(&wal->segments))) {

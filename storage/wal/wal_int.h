@@ -71,6 +71,7 @@ struct wal {
     struct lock lock;
     struct intmap groups;   /* id -> struct wal_group */
     struct list segments;   /* struct wal_segment */
+    struct wal_chunk *free_chunk; /* kept for its memory; may be NULL */
     struct list chunks;     /* to be written, oldest first; the last one takes appends */
     uint64_t pending_bytes;
     struct wal_write *writes_head, **writes_tail;
