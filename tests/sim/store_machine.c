@@ -32,6 +32,11 @@ const struct kv_schema *machine_schema(uint64_t storage, struct kv_schema *schem
     return schema;
 }
 
+uint64_t machine_storage(const struct group *group, uint64_t storage)
+{
+    return storage + group_id(group) * UINT64_C(1000000);
+}
+
 void machine_key(uint32_t reg, uint8_t out[4])
 {
     store_be32(out, reg ^ 0x80000000u); /* key.h's INT32, not nullable */
@@ -116,14 +121,15 @@ static void apply_set(struct store_machine *m, struct group_apply *apply, raft_i
     group_state_put(apply, key, sizeof key, value, sizeof value);
     buf_put_le64(answer, writes);
     struct kv_schema schema;
-    group_tablet_create(apply, machine_schema(MACHINE_STORAGE, &schema), 0);
+    uint64_t storage = machine_storage(m->group, MACHINE_STORAGE);
+    group_tablet_create(apply, machine_schema(storage, &schema), 0);
     struct buf row = {0};
     struct datum cell = datum_i64((int64_t)number);
     row_begin(&row);
     row_append(&row, 2, &cell);
     row_key[0] = 0x02; /* not null */
     machine_key(reg, row_key + 1);
-    bool there = group_tablet_put(apply, MACHINE_STORAGE, 0, row_key, sizeof row_key,
+    bool there = group_tablet_put(apply, storage, 0, row_key, sizeof row_key,
                                   hlc_make(index, 0), row.data, row.len);
     assert(there);
     (void)there;
@@ -139,7 +145,7 @@ static void apply_other(struct store_machine *m, struct group_apply *apply, uint
         buf_put_le64(answer, hash_bytes(in->at, buf_reader_left(in), 0));
         return;
     }
-    uint64_t storage = buf_take_le64(in);
+    uint64_t storage = machine_storage(m->group, buf_take_le64(in));
     if (op == MACHINE_DROP) {
         group_tablet_drop(apply, storage, 0);
         return;
@@ -189,8 +195,10 @@ static void destroy(void *machine)
 static void state_loaded(void *machine)
 {
     struct store_machine *m = machine;
-    m->loads++;
     m->last_index = group_applied(m->group);
+    if (m->watch && m->watch->loaded)
+        m->watch->loaded(m->watch, m->group, m->loads > 0);
+    m->loads++;
 }
 
 static void leader_started(void *machine, raft_term term)

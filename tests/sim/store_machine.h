@@ -21,11 +21,15 @@
 
 enum { MACHINE_SET = 1, MACHINE_CREATE, MACHINE_DROP, MACHINE_BALLAST };
 #define MACHINE_STORAGE UINT64_C(20000) /* the tablet that SET writes to */
+/* Storage ids are unique in a node: what a command calls `storage` is this one. */
+uint64_t machine_storage(const struct group *group, uint64_t storage);
 
 /* What machine_factory may point to (or NULL): hears of each command applied, on every replica. */
 struct store_machine_watch {
     void (*applied)(struct store_machine_watch *watch, const struct group *group, raft_index index,
                     uint64_t digest, uint64_t number);
+    /* The state store was replaced: `again` after the first time of a boot (a snapshot). */
+    void (*loaded)(struct store_machine_watch *watch, const struct group *group, bool again);
 };
 
 struct store_machine {

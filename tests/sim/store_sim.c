@@ -10,7 +10,7 @@
 #include "storage/tablet/place.h"
 #include "tests/sim/store_sim_int.h"
 
-enum { PORT = 26257, ISSUE_SET = 0 };
+enum { PORT = 26257 };
 
 void world_violate(struct world *world, const char *fmt, ...)
 {
@@ -78,7 +78,7 @@ static void write_register(struct task *task, struct client *client, struct grou
 {
     struct world *world = client->node->world;
     uint32_t reg = (uint32_t)prng_below(&client->prng, WORLD_REGISTERS);
-    uint64_t number = world_issue(world, client->group, reg);
+    uint64_t number = world_issue(world, client->group);
     uint64_t floor = world->floor[client->group][reg];
     struct buf command = {0}, answer = {0};
     struct err err;
@@ -151,10 +151,6 @@ static void run_client(struct task *task, void *arg)
             break;
     }
 }
-
-struct client_fiber {
-    struct client *client;
-};
 
 /* A client lives on its group's core. */
 static void start_client(struct task *task, void *arg)
@@ -242,6 +238,7 @@ static int open_server(struct task *task, struct world_node *node, struct server
     config.port = server->port;
     config.groups = groups;
     config.n_groups = world->n_groups;
+    config.log = task->env->log;
     config.bugs = world->bugs;
     config.on_fatal = note_fatal;
     config.fatal_arg = node;
@@ -301,6 +298,7 @@ void world_boot(struct world *world, uint32_t i)
 {
     struct world_node *node = &world->nodes[i];
     node->watch.applied = world_note_applied;
+    node->watch.loaded = world_note_loaded;
     node->store = NULL;
     node->fatal = node->stop = false;
     node->generation++;

@@ -32,7 +32,7 @@ struct store_sim_result {
     char violation[300];
     uint64_t trace_hash;
     uint64_t events, proposed, acked, lost, unknown, reads;
-    uint64_t boots, crashes, snapshots, checkpoints, leaders, fatals, quarantines;
+    uint64_t boots, crashes, snapshots, checkpoints, fatals;
     uint64_t versions_checked;
 };
 

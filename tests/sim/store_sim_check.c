@@ -7,9 +7,7 @@
 #include "storage/lsm/lsm.h"
 #include "tests/sim/store_sim_int.h"
 
-enum { CONVERGED_LAG = 0 };
-
-uint64_t world_issue(struct world *world, uint32_t group, uint32_t reg_or_none)
+uint64_t world_issue(struct world *world, uint32_t group)
 {
     if (world->n_issued + 1 >= world->cap_issued) {
         world->cap_issued = world->cap_issued ? world->cap_issued * 2 : 4096;
@@ -63,6 +61,23 @@ void world_note_applied(struct store_machine_watch *watch, const struct group *g
                       (unsigned long long)number);
 }
 
+/* What is loaded must be the state of its index. */
+void world_note_loaded(struct store_machine_watch *watch, const struct group *group, bool again)
+{
+    struct world_node *node = (struct world_node *)watch;
+    struct world *world = node->world;
+    uint32_t id = group_id(group);
+    raft_index index = group_applied(group);
+    world->result->snapshots += again;
+    world->result->checkpoints += !again && index > 0;
+    while (index > 0 && log_slot(world, id, index)->digest == 0)
+        index--; /* entries that are no commands */
+    uint64_t digest = index ? log_slot(world, id, index)->digest : 0;
+    if (machine_digest(group) != digest)
+        world_violate(world, "node %u loaded a state of group %u that is not that of index %llu",
+                      node->i + 1, id, (unsigned long long)group_applied(group));
+}
+
 /* ---- the end ---- */
 
 struct look {
@@ -75,7 +90,7 @@ static void check_versions(struct task *task, const struct look *look)
 {
     struct world *world = look->node->world;
     uint32_t id = group_id(look->group);
-    struct lsm *lsm = group_tablet(look->group, MACHINE_STORAGE, 0);
+    struct lsm *lsm = group_tablet(look->group, machine_storage(look->group, MACHINE_STORAGE), 0);
     struct err err;
     uint64_t step = 1 + world->log_last[id] / 300;
     for (raft_index index = world->log_last[id]; index > 0 && world->result->ok;

@@ -64,9 +64,10 @@ void world_violate(struct world *world, const char *fmt, ...) __attribute__((for
 void world_boot(struct world *world, uint32_t i);
 
 /* store_sim_check.c */
-uint64_t world_issue(struct world *world, uint32_t group, uint32_t reg_or_none);
+uint64_t world_issue(struct world *world, uint32_t group);
 void world_note_applied(struct store_machine_watch *watch, const struct group *group,
                         raft_index index, uint64_t digest, uint64_t number);
+void world_note_loaded(struct store_machine_watch *watch, const struct group *group, bool again);
 /* Everything of a node at the end of the run; on its core 0. */
 void world_verify_node(struct task *task, struct world_node *node);
 /* All up replicas of every group at one index? */

@@ -63,6 +63,7 @@ static void add_up(struct store_sim_result *sum, const struct store_sim_result *
     sum->boots += one->boots;
     sum->crashes += one->crashes;
     sum->snapshots += one->snapshots;
+    sum->checkpoints += one->checkpoints;
     sum->fatals += one->fatals;
     sum->versions_checked += one->versions_checked;
 }
@@ -88,13 +89,14 @@ static int run_seeds(uint64_t from, uint64_t to, uint32_t bug, bool verbose)
     }
     printf("store_sim: %llu seeds, %llu violations, %llu events, %llu commands, %llu acknowledged, "
            "%llu lost, %llu unknown, %llu reads, %llu boots, %llu crashes, %llu fatals, "
-           "%llu snapshots, %llu versions checked, %.1f s\n",
+           "%llu starts from a checkpoint, %llu snapshots, %llu versions checked, %.1f s\n",
            (unsigned long long)(to - from + 1), (unsigned long long)bad,
            (unsigned long long)sum.events, (unsigned long long)sum.proposed,
            (unsigned long long)sum.acked, (unsigned long long)sum.lost,
            (unsigned long long)sum.unknown, (unsigned long long)sum.reads,
            (unsigned long long)sum.boots, (unsigned long long)sum.crashes,
-           (unsigned long long)sum.fatals, (unsigned long long)sum.snapshots,
+           (unsigned long long)sum.fatals, (unsigned long long)sum.checkpoints,
+           (unsigned long long)sum.snapshots,
            (unsigned long long)sum.versions_checked, seconds() - start);
     return bug != 0 ? bad == 0 : bad != 0;
 }

@@ -140,7 +140,8 @@ static void snapshot_body(struct task *task, void *arg)
     struct group *late = store_group(c.nodes[gone].store, GROUP);
     struct store_machine *m = group_machine(late);
     rt_check(m->loads == 2);
-    rt_check(group_tablet(late, MACHINE_STORAGE, 0) && !group_tablet(late, 30000, 0));
+    rt_check(group_tablet(late, machine_storage(late, MACHINE_STORAGE), 0));
+    rt_check(!group_tablet(late, machine_storage(late, 30000), 0));
     /* And once more through its own recovery. */
     stop_node(task, &c, gone);
     start_node(task, &c, gone);
