@@ -88,6 +88,8 @@ int kv_node_create(const struct kv_node_config *config, struct kv **out, struct 
     kv->faults = config->faults;
     kv->lock_bytes_max = config->lock_bytes_max ? config->lock_bytes_max : UINT64_C(256) << 20;
     kv->retention_us = config->retention_us ? config->retention_us : 5000000;
+    kv->recover_ns = config->recover_us ? config->recover_us * 1000 : 200 * TXN_MS;
+    kv->recover_unasked = config->recover_unasked;
     kv->n_cores = config->runtime->core_count;
     kv->cores = calloc(kv->n_cores, sizeof *kv->cores);
     if (!kv->cores)

@@ -27,6 +27,8 @@ struct kv_node_config {
     uint64_t lock_bytes_max;  /* of one group's lock table; 0 = 256 MiB: beyond it 53200 */
     uint64_t retention_us;    /* versions younger than this are kept for readers; 0 = 5 s */
     uint32_t faults;          /* planted bugs, storage/txn/txn_fault.h; tests only */
+    uint64_t recover_us;      /* an open outcome this old is looked into; 0 = 200 ms */
+    bool recover_unasked;     /* without asking the gateway first; tests only: recovery may start at any moment */
 };
 
 extern const struct group_machine_ops kv_machine_ops;

@@ -225,7 +225,8 @@ static void apply_prepare(struct applying *a, const uint8_t *bytes, size_t size)
     const struct txn_command *c = a->c;
     struct txn_command prepared;
     struct txn_record record;
-    if (txn_state_outcome(a->group, &c->txn, c->session, a->answer))
+    if (!(a->faults & TXN_FAULT_OUTCOME_UNCHECKED) &&
+        txn_state_outcome(a->group, &c->txn, c->session, a->answer))
         return;
     if (txn_state_prepared(a->group, &c->txn, &prepared) && prepared.epoch >= c->epoch) {
         set_answer(a->answer, prepared.epoch == c->epoch ? TXN_PREPARED : TXN_NEWER, prepared.epoch,

@@ -22,6 +22,13 @@ bool txn_is_serving(const struct txn_group *g, struct txn_result *result)
     return true;
 }
 
+int txn_fail_restart(struct txn_result *result, struct err *err)
+{
+    result->retry = KV_RETRY_STATEMENT;
+    return err_set(err, ERR_SERIALIZATION_FAILURE,
+                   "could not serialize access: a row was committed while the statement began");
+}
+
 int txn_fail_locks_lost(struct txn_result *result, struct err *err)
 {
     result->retry = KV_RETRY_TXN;
@@ -55,6 +62,11 @@ struct lock_txn *txn_find_or_add(struct txn_group *g, const struct txn_call *cal
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
+static uint64_t wait_tick_ns(const struct kv *kv)
+{
+    return kv->recover_ns < TXN_EDGE_NS ? kv->recover_ns : TXN_EDGE_NS;
+}
+
 static bool is_open_long(struct txn_group *g, struct lock_txn *other)
 {
     if (other->phase == LOCK_ACTIVE)
@@ -62,7 +74,7 @@ static bool is_open_long(struct txn_group *g, struct lock_txn *other)
     uint64_t now = env_mono_ns(g->kv->env);
     if (!other->published_ns)
         other->published_ns = now;
-    return now - other->published_ns >= TXN_RECOVER_NS;
+    return now - other->published_ns >= g->kv->recover_ns;
 }
 
 static int fail_deadline(bool lock_timeout, struct err *err)
@@ -121,7 +133,7 @@ int txn_wait_lock(struct task *task, struct txn_group *g, const struct txn_call 
             lock_wait_cancel(&g->locks, &waiter);
             return fail_deadline(lock_until <= until, err);
         }
-        uint64_t tick = now + TXN_EDGE_NS;
+        uint64_t tick = now + wait_tick_ns(g->kv);
         uint64_t next = lock_until < until ? lock_until : until;
         enum park_result parked = task_park(task, tick < next ? tick : next);
         if (waiter.granted || waiter.failed)
@@ -130,7 +142,7 @@ int txn_wait_lock(struct task *task, struct txn_group *g, const struct txn_call 
             lock_wait_cancel(&g->locks, &waiter);
             return task_cancel_error(task, err);
         }
-        if (env_mono_ns(env) - now >= TXN_EDGE_NS / 2)
+        if (env_mono_ns(env) >= tick)
             tend_wait(g, &waiter);
     }
     if (waiter.failed == TXN_WAIT_LOST || !txn_group_is_leading(g, term)) {
@@ -165,7 +177,7 @@ int txn_wait_end(struct task *task, struct txn_group *g, struct lock_txn *other,
             lock_watch_remove(&watch);
             return fail_deadline(false, err);
         }
-        uint64_t tick = now + TXN_EDGE_NS;
+        uint64_t tick = now + wait_tick_ns(g->kv);
         enum park_result parked = task_park(task, tick < until ? tick : until);
         if (watch.ended)
             break;
@@ -191,7 +203,7 @@ static int fail_schema(uint64_t storage, struct txn_result *result, struct err *
 }
 
 int txn_check_schema(struct task *task, struct txn_group *g, const struct kv_txn_id *txn, uint64_t deadline_ns,
-                     uint64_t storage, uint32_t version, uint16_t shard, struct lsm **lsm,
+                     hlc_time read_ts, uint64_t storage, uint32_t version, uint16_t shard, struct lsm **lsm,
                      struct txn_result *result, struct err *err)
 {
     for (;;) {
@@ -212,6 +224,8 @@ int txn_check_schema(struct task *task, struct txn_group *g, const struct kv_txn
             txn_result_elsewhere(g, result);
             return 0;
         }
+        if (read_ts && ts > read_ts)
+            return txn_fail_restart(result, err);
     }
     const struct kv_schema *schema = group_tablet_schema(g->group, storage, shard);
     if (!schema || schema->version != version)

@@ -33,7 +33,7 @@ static bool find_answer(struct committing *c, struct txn_answer *answer)
     struct txn_command prepared;
     *answer = (struct txn_answer){.generation = txn_state_generation(c->g->group)};
     if (txn_state_outcome(c->g->group, &c->head.txn, c->head.session, answer))
-        return !(c->g->kv->faults & TXN_FAULT_OUTCOME_UNCHECKED) || c->prepare;
+        return !(c->g->kv->faults & TXN_FAULT_OUTCOME_UNCHECKED);
     if (c->prepare && txn_state_prepared(c->g->group, &c->head.txn, &prepared) &&
         prepared.epoch >= c->head.epoch) {
         answer->verdict = prepared.epoch == c->head.epoch ? TXN_PREPARED : TXN_NEWER;

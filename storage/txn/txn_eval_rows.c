@@ -21,8 +21,8 @@ static int need_tablet(struct serving *s, uint16_t shard, struct err *err)
 {
     if (s->lsm_known && s->lsm_shard == shard)
         return 0;
-    int code = txn_check_schema(s->task, s->g, &s->call->txn, s->call->deadline_ns, s->storage, s->version, shard,
-                                &s->lsm, s->result, err);
+    int code = txn_check_schema(s->task, s->g, &s->call->txn, s->call->deadline_ns, 0, s->storage, s->version,
+                                shard, &s->lsm, s->result, err);
     s->lsm_known = code == 0 && s->result->status == TXN_OK;
     s->lsm_shard = shard;
     return code;

@@ -9,7 +9,7 @@ enum txn_fault {
     TXN_FAULT_STALE_LEASE_READ = 1 << 3,     /* reads are served without asking for the lease */
     TXN_FAULT_PUBLISH_LATE = 1 << 4,         /* rows are not held against readers while the entry travels */
     TXN_FAULT_NO_MARKER = 1 << 5,            /* a resolve leaves no marker */
-    TXN_FAULT_OUTCOME_UNCHECKED = 1 << 6,    /* a commit entry does not look for its own outcome */
+    TXN_FAULT_OUTCOME_UNCHECKED = 1 << 6,    /* commit and prepare entries do not look for their own outcome */
     TXN_FAULT_ABORT_EARLY = 1 << 7,          /* a refused commit is reported as aborted without asking */
     TXN_FAULT_LOCKS_UNCHECKED = 1 << 8,      /* commit and prepare do not ask whether the locks still stand */
     TXN_FAULT_NEWER_UNCHECKED = 1 << 9,      /* a lock does not look for newer versions */

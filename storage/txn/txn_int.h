@@ -45,7 +45,6 @@ enum {
 #define TXN_CALL_NS (UINT64_C(10000) * TXN_MS)    /* how long a request looks for a leader without a deadline */
 #define TXN_COMMIT_NS (UINT64_C(30000) * TXN_MS)  /* how long the fate of a commit is asked for */
 #define TXN_EDGE_NS (UINT64_C(100) * TXN_MS)      /* a wait this long tells its gateway */
-#define TXN_RECOVER_NS (UINT64_C(200) * TXN_MS)   /* an open outcome this old is looked into */
 
 struct kv_core;
 struct finisher;
@@ -63,6 +62,8 @@ struct kv {
     uint32_t faults;
     uint64_t lock_bytes_max;
     uint64_t retention_us;
+    uint64_t recover_ns; /* an open outcome this old is looked into */
+    bool recover_unasked;
     uint64_t offset_us;
     uint32_t n_cores;
     struct kv_core **cores;
@@ -164,14 +165,17 @@ int txn_eval_commit(struct task *task, struct txn_group *g, const struct txn_cal
 
 /* Sets status ELSEWHERE with the best hint. */
 void txn_result_elsewhere(const struct txn_group *g, struct txn_result *result);
+/* 40001 with KV_RETRY_STATEMENT: a row or storage came out above the timestamp. Returns the code. */
+int txn_fail_restart(struct txn_result *result, struct err *err);
 /* 40001 with KV_RETRY_TXN. Returns the code. */
 int txn_fail_locks_lost(struct txn_result *result, struct err *err);
 /* Leadership that may serve a read now. Else fills result and says false. */
 bool txn_is_serving(const struct txn_group *g, struct txn_result *result);
 /* The storage is there for this transaction at this schema version; waits for a prepared change of it. *lsm is NULL when it will
- * only appear with this transaction's commit. */
+ * only appear with this transaction's commit. A change that came out above read_ts (0: reads the latest) restarts the
+ * statement. */
 int txn_check_schema(struct task *task, struct txn_group *g, const struct kv_txn_id *txn, uint64_t deadline_ns,
-                     uint64_t storage, uint32_t version, uint16_t shard, struct lsm **lsm,
+                     hlc_time read_ts, uint64_t storage, uint32_t version, uint16_t shard, struct lsm **lsm,
                      struct txn_result *result, struct err *err) MUST_CHECK;
 /* Waits for the transaction's end or until_ns; looks into its fate when that takes long. *ended says whether it ended
  * (false: time is up, or the leadership ended). */

@@ -125,7 +125,7 @@ struct recovery {
 
 static bool ask_gateway(struct task *task, struct kv *kv, const struct kv_txn_id *txn)
 {
-    if (store_node_epoch(kv->store, txn->gateway) > txn->boot_epoch ||
+    if (kv->recover_unasked || store_node_epoch(kv->store, txn->gateway) > txn->boot_epoch ||
         !store_node_alive(kv->store, txn->gateway))
         return false;
     return txn_gateway_is_committing(task, kv, txn);

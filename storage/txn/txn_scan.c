@@ -55,13 +55,6 @@ static struct lock_txn *find_open_writer(struct txn_group *g, const struct txn_s
     return NULL;
 }
 
-static int fail_restart(enum kv_retry *retry, struct err *err)
-{
-    *retry = KV_RETRY_STATEMENT;
-    return err_set(err, ERR_SERIALIZATION_FAILURE,
-                   "could not serialize access: a row was committed while the statement began");
-}
-
 /* Waits until nothing open at or below the limit is left in the spans. */
 static int wait_out_writers(struct task *task, struct txn_group *g, const struct kv_read *read,
                             const struct txn_scan_spec *spec, hlc_time limit, struct txn_result *result,
@@ -80,12 +73,8 @@ static int wait_out_writers(struct task *task, struct txn_group *g, const struct
             return 0;
         }
         if (prep_ts <= read->read_ts && outcome_ts > read->read_ts &&
-            !(g->kv->faults & TXN_FAULT_NO_RESTART)) {
-            enum kv_retry retry;
-            code = fail_restart(&retry, err);
-            result->retry = (uint8_t)retry;
-            return code;
-        }
+            !(g->kv->faults & TXN_FAULT_NO_RESTART))
+            return txn_fail_restart(result, err);
     }
     return 0;
 }
@@ -238,8 +227,8 @@ int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *
     result->retry = KV_RETRY_NONE;
     int code = check_serving(task, g, read, result, err);
     if (!code && result->status == TXN_OK)
-        code = txn_check_schema(task, g, &read->txn, read->deadline_ns, spec->schema->id, spec->schema->version,
-                                spec->shard, &lsm, result, err);
+        code = txn_check_schema(task, g, &read->txn, read->deadline_ns, read->read_ts, spec->schema->id,
+                                spec->schema->version, spec->shard, &lsm, result, err);
     if (code || result->status != TXN_OK)
         return code;
     for (uint32_t i = 0; i < spec->n_spans; i++)
@@ -301,7 +290,10 @@ static int next_lsm_batch(struct task *task, struct txn_scan *scan, uint32_t row
     if (scan->lsm_spec.uncertain_limit && lsm_scan_uncertain(scan->lsm)) {
         batch_destroy(*out);
         *out = NULL;
-        return fail_restart(retry, err);
+        struct txn_result result;
+        code = txn_fail_restart(&result, err);
+        *retry = result.retry;
+        return code;
     }
     return 0;
 }

@@ -76,7 +76,7 @@ void sim_at(struct sim *sim, struct sim_event *event, uint64_t at_ns, sim_event_
 
 uint64_t sim_delay(struct sim *sim)
 {
-    uint64_t d = 100000 + prng_below(&sim->rng, 900000);
+    uint64_t d = (100000 + prng_below(&sim->rng, 900000)) * sim->slowness;
     if (prng_chance(&sim->rng, 0.02))
         d += prng_below(&sim->rng, 50 * SIM_MS);
     return d;
@@ -169,7 +169,7 @@ void sim_node_boot(struct sim *sim, uint32_t id)
     node->sim = sim;
     node->id = id;
     node->boot = boot;
-    node->skew_us = prng_range(&sim->rng, -60000, 60000);
+    node->skew_us = prng_range(&sim->rng, -120000, 120000);
     log_init(&node->log, &node->env, id);
     hlc_init(&node->hlc, &node->env, 250000);
     node->store.node = node;
@@ -186,6 +186,8 @@ void sim_node_boot(struct sim *sim, uint32_t id)
         .self = id,
         .retention_us = 3000000,
         .faults = sim->config.faults,
+        .recover_us = sim->hasty ? 2000 : 0,
+        .recover_unasked = sim->hasty,
     };
     if (kv_node_create(&config, &node->kv, &err))
         abort();
@@ -367,6 +369,9 @@ void kv_sim_run(const struct kv_sim_config *config, struct kv_sim_result *result
     sim->n_nodes = config->n_nodes ? config->n_nodes : 3;
     sim->now_ns = 1000 * SIM_MS;
     prng_init(&sim->rng, config->seed);
+    sim->hasty = prng_chance(&sim->rng, 0.5);
+    sim->slowness = 1u << (2 * prng_below(&sim->rng, 3));
+    sim->clients = 1 + (uint32_t)prng_below(&sim->rng, 4);
     heap_init(&sim->events);
     list_init(&sim->handled);
     sim_groups_init(sim);

@@ -32,7 +32,7 @@ struct kv_sim_result {
     bool failed;
     char what[400];
     uint64_t trace_hash;
-    uint64_t committed, aborted, unknown, reads, recovered;
+    uint64_t committed, aborted, unknown, reads, recovered, deadlocks, timeouts;
     uint64_t virtual_ms;
 };
 

@@ -112,6 +112,9 @@ struct sim {
     struct sim_node nodes[SIM_NODES_MAX + 1];
     struct sim_group groups[SIM_GROUPS + 1];
     bool calm;         /* the faults are over */
+    bool hasty;        /* recovery asks nobody and waits for nothing */
+    uint32_t slowness; /* of messages */
+    uint32_t clients;  /* a node */
     struct list handled; /* requests being worked on */
     uint64_t hash;
     struct sim_work *work;

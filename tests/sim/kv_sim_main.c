@@ -76,11 +76,15 @@ static int run_seeds(struct kv_sim_config *config, uint64_t from, uint64_t to)
         total.unknown += result.unknown;
         total.reads += result.reads;
         total.recovered += result.recovered;
+        total.deadlocks += result.deadlocks;
+        total.timeouts += result.timeouts;
     }
-    printf("%llu runs, %d failed: %llu committed, %llu aborted, %llu unknown, %llu reads, %llu recoveries\n",
+    printf("%llu runs, %d failed: %llu committed, %llu aborted, %llu unknown, %llu reads, %llu recoveries, "
+           "%llu deadlocks, %llu timeouts\n",
            (unsigned long long)(to - from + 1), failures, (unsigned long long)total.committed,
            (unsigned long long)total.aborted, (unsigned long long)total.unknown, (unsigned long long)total.reads,
-           (unsigned long long)total.recovered);
+           (unsigned long long)total.recovered, (unsigned long long)total.deadlocks,
+           (unsigned long long)total.timeouts);
     return failures != 0;
 }
 

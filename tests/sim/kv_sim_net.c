@@ -138,6 +138,12 @@ static void arrive_request(struct sim *sim, struct sim_event *event)
     sim_on_core(&sim->nodes[m->to], start_handler, m);
 }
 
+/* The connection broke behind a request: the caller hears it at once, the request still arrives some time later. */
+static bool outlives_connection(struct sim *sim, const struct rpc_call *call, uint32_t from, bool one_way)
+{
+    return !one_way && !sim->calm && !sim->config.no_nemesis && call->to != from && prng_chance(&sim->rng, 0.01);
+}
+
 static struct message *post_message(struct rpc *rpc, const struct rpc_call *call, bool one_way)
 {
     struct sim_node *node = rpc->node;
@@ -153,7 +159,9 @@ static struct message *post_message(struct rpc *rpc, const struct rpc_call *call
     m->method = call->method;
     m->one_way = one_way;
     buf_put(&m->request, call->msg, call->msg_len);
-    sim_at(sim, &m->event, sim->now_ns + (call->to == node->id ? 1000 : sim_delay(sim)), arrive_request);
+    sim_at(sim, &m->event, sim->now_ns + (call->to == node->id ? 1000 : sim_delay(sim)) +
+                              (one_way ? prng_below(&sim->rng, 30 * SIM_MS) : 0),
+           arrive_request);
     return m;
 }
 
@@ -162,7 +170,12 @@ int rpc_call(struct task *task, struct rpc *rpc, const struct rpc_call *call, st
     struct sim *sim = rpc->node->sim;
     if (!call->to || call->to > sim->n_nodes)
         return err_set(err, ERR_CONNECTION_DOES_NOT_EXIST, "no such node");
-    struct message *m = post_message(rpc, call, false);
+    bool broken = outlives_connection(sim, call, rpc->node->id, false);
+    struct message *m = post_message(rpc, call, broken);
+    if (broken) {
+        int slept = task_sleep(task, sim_delay(sim), err);
+        return slept ? slept : err_set(err, ERR_CONNECTION_FAILURE, "connection to node %u broke", call->to);
+    }
     m->caller = task;
     uint64_t until = env_mono_ns(task->env) + (call->timeout_ns ? call->timeout_ns : 10000 * SIM_MS);
     int code = 0;

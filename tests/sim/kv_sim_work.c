@@ -11,20 +11,21 @@ enum {
     START_BALANCE = 1000,
     COUNTERS = 2,
     PARENTS = 4,
-    CLIENTS = 4, /* a node */
     OPS_MAX = 20000,
+    VOID_ID = 1000000, /* journal rows from here on were rolled back */
 };
 
 enum op_state { OP_OPEN, OP_COMMITTED, OP_ABORTED, OP_UNKNOWN };
 
 struct op {
     uint8_t state;
+    bool noted; /* left a row in a table of one group too */
     int64_t from, to, amount;
     uint64_t acked_ns;
 };
 
 struct sim_work {
-    struct sim_table accounts, journal, counters, parents, children;
+    struct sim_table accounts, journal, counters, parents, children, notes;
     bool ready, stop, checking, checked;
     uint32_t n_ops;
     struct op ops[OPS_MAX];
@@ -72,6 +73,8 @@ static int statement(struct client *c, struct kv_txn *txn, const struct sim_tabl
 /* Codes a client may see under faults; anything else is a bug. */
 static void judge_error(struct client *c, int code, const char *where)
 {
+    c->sim->result->deadlocks += code == ERR_DEADLOCK_DETECTED;
+    c->sim->result->timeouts += code == ERR_QUERY_CANCELED;
     switch (code) {
     case ERR_SERIALIZATION_FAILURE:
     case ERR_DEADLOCK_DETECTED:
@@ -158,6 +161,8 @@ static int write_transfer(struct client *c, struct kv_txn *txn, uint32_t id, con
         uint32_t savepoint = kv_savepoint(txn);
         code = put(c, txn, &c->w->accounts, KV_PUT, keys[0], 777, 0, 0);
         if (!code)
+            code = put(c, txn, &c->w->journal, KV_INSERT, VOID_ID + id, 0, 0, 0);
+        if (!code)
             code = kv_rollback_to(c->task, txn, savepoint, &c->err);
         kv_savepoint(txn);
     }
@@ -167,6 +172,8 @@ static int write_transfer(struct client *c, struct kv_txn *txn, uint32_t id, con
         code = put(c, txn, &c->w->accounts, KV_PUT, keys[1], balances[1] + amount, 0, 0);
     if (!code)
         code = put(c, txn, &c->w->journal, KV_INSERT, id, keys[0], keys[1], amount);
+    if (!code && c->w->ops[id].noted)
+        code = put(c, txn, &c->w->notes, KV_INSERT, id, 1, 0, 0);
     return code;
 }
 
@@ -194,6 +201,7 @@ static void do_transfer(struct client *c)
     struct op *op = &w->ops[id];
     int64_t keys[2] = {(int64_t)draw(c, ACCOUNTS), 0}, balances[2];
     keys[1] = (keys[0] + 1 + (int64_t)draw(c, ACCOUNTS - 1)) % ACCOUNTS;
+    op->noted = chance(c, 0.5);
     op->from = keys[0];
     op->to = keys[1];
     op->amount = 1 + (int64_t)draw(c, 50);
@@ -254,22 +262,48 @@ static void do_sum(struct client *c)
     sim_rows_done(&second);
 }
 
+/* Rows that single-group commits change, read twice at one timestamp. */
+static void do_repeat(struct client *c)
+{
+    struct kv_txn *txn = begin(c, KV_REPEATABLE_READ);
+    struct sim_rows first = {0}, second = {0};
+    struct kv_read read;
+    struct sim_query query = {.table = &c->w->counters};
+    int code = statement(c, txn, &c->w->counters, NULL, &read);
+    if (!code)
+        code = sim_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
+    if (!code)
+        code = task_sleep(c->task, draw(c, 200 * SIM_MS), &c->err);
+    if (!code)
+        code = sim_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
+    if (!code && (first.n != second.n ||
+                  memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
+        sim_fail(c->sim, "a snapshot of the counters changed while it was read");
+    if (code)
+        judge_error(c, code, "repeat");
+    kv_abort(c->task, txn);
+    sim_rows_done(&first);
+    sim_rows_done(&second);
+}
+
 /* Whatever was acknowledged before a statement began is seen by it, through any node. */
 static void do_look_up(struct client *c)
 {
     struct sim_work *w = c->w;
     if (!w->n_ops)
         return;
-    uint32_t back = (uint32_t)draw(c, w->n_ops < 12 ? w->n_ops : 12);
+    uint32_t window = chance(c, 0.5) ? 4 : 16;
+    uint32_t back = (uint32_t)draw(c, w->n_ops < window ? w->n_ops : window);
     int64_t id = w->n_ops - 1 - back;
     if (w->ops[id].state != OP_COMMITTED)
         return;
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
     struct sim_rows rows = {0};
     struct kv_read read;
-    struct sim_query query = {.table = &w->journal, .keys = &id, .n_keys = 1};
-    bool all_opened = chance(c, 0.5); /* else only what the statement happens to open */
-    int code = statement(c, txn, all_opened ? &w->journal : &w->counters, NULL, &read);
+    const struct sim_table *t = w->ops[id].noted && chance(c, 0.7) ? &w->notes : &w->journal;
+    struct sim_query query = {.table = t, .keys = &id, .n_keys = 1};
+    bool all_opened = t == &w->notes || chance(c, 0.5); /* else only what the statement happens to open */
+    int code = statement(c, txn, all_opened ? t : &w->counters, NULL, &read);
     if (!code)
         code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
     if (!code && rows.n != 1)
@@ -329,6 +363,8 @@ static void do_child(struct client *c)
         kv_abort(c->task, txn);
         return;
     }
+    if (!code && chance(c, 0.6)) /* the locks alone keep the parent there */
+        code = task_sleep(c->task, draw(c, 400 * SIM_MS), &c->err);
     finish(c, txn, code, "child");
     sim_rows_done(&rows);
 }
@@ -354,7 +390,7 @@ static void do_parent(struct client *c)
             code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
         if (!code && !rows.n)
             code = put(c, txn, &w->parents, KV_DELETE, parent, 0, 0, 0);
-        for (uint32_t i = 0; i < rows.n && i < 4 && !code; i++)
+        for (uint32_t i = 0; i < rows.n && i < 30 && !code; i++)
             code = put(c, txn, &w->children, KV_DELETE, rows.values[i * rows.width], 0, 0, 0);
     }
     finish(c, txn, code, "parent");
@@ -379,14 +415,15 @@ static int set_up_rows(struct client *c, struct kv_txn *txn)
 static void set_up(struct client *c)
 {
     struct sim_work *w = c->w;
-    struct sim_table *tables[] = {&w->accounts, &w->journal, &w->counters, &w->parents, &w->children};
+    struct sim_table *tables[] = {&w->accounts, &w->journal, &w->counters,
+                                  &w->parents,  &w->children, &w->notes};
     struct arena arena;
     arena_init(&arena, NULL);
     while (!w->ready && !c->sim->result->failed) {
         struct kv_read read;
         struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
         int code = kv_stmt_begin(c->task, txn, NULL, 0, &read, &c->err);
-        for (uint32_t i = 0; i < 5 && !code; i++) {
+        for (uint32_t i = 0; i < 6 && !code; i++) {
             code = kv_storage_create(c->task, txn, &tables[i]->schema, &arena, &c->err);
             for (uint32_t s = 0; s < tables[i]->schema.n_shards && !code; s++)
                 tables[i]->groups[s] = tables[i]->schema.groups[s];
@@ -418,7 +455,9 @@ static void run_client(struct task *task, void *arg)
             do_sum(&c);
         else if (dice < 80)
             do_look_up(&c);
-        else if (dice < 92)
+        else if (dice < 84)
+            do_repeat(&c);
+        else if (dice < 90)
             do_child(&c);
         else
             do_parent(&c);
@@ -450,7 +489,7 @@ void sim_work_start(struct sim_node *node)
         return;
     if (node->id == 1 && node->boot == 1)
         spawn_client(node, "setup", run_setup);
-    for (uint32_t i = 0; i < CLIENTS; i++)
+    for (uint32_t i = 0; i < node->sim->clients; i++)
         spawn_client(node, "client", run_client);
 }
 
@@ -464,6 +503,7 @@ void sim_work_create(struct sim *sim)
     sim_table_init(&w->counters, 20003, 2, 1);
     sim_table_init(&w->parents, 20004, 2, 3);
     sim_table_init(&w->children, 20005, 2, 3);
+    sim_table_init(&w->notes, 20006, 2, 1);
     sim->work = w;
 }
 
@@ -514,7 +554,11 @@ static void check_transfers(struct client *c, const struct sim_rows *accounts, c
         balances[i] = START_BALANCE;
     for (uint32_t i = 0; seen && i < journal->n; i++) {
         const int64_t *row = &journal->values[i * journal->width];
-        const struct op *op = &w->ops[row[0]];
+        const struct op *op = &w->ops[row[0] < VOID_ID ? row[0] : 0];
+        if (row[0] >= VOID_ID) {
+            sim_fail(c->sim, "a row that was rolled back is there");
+            break;
+        }
         seen[row[0]] = 1;
         balances[row[1]] -= row[3];
         balances[row[2]] += row[3];
