@@ -485,7 +485,8 @@ static int emit_slot_op(struct planner *p, struct pnode *n, const plan_off *kids
 
 static bool travels(const struct expr *e)
 {
-    return !(expr_traits(e) & (EXPR_HAS_SUBQUERY | EXPR_HAS_SUBPLAN | EXPR_HAS_OUTER | EXPR_WAITS | EXPR_HAS_HOST | EXPR_HAS_VOLATILE));
+    return !(expr_traits(e) & (EXPR_HAS_SUBQUERY | EXPR_HAS_SUBPLAN | EXPR_HAS_OUTER | EXPR_WAITS | EXPR_HAS_HOST | EXPR_HAS_VOLATILE |
+                               EXPR_HAS_STABLE)); /* stable ones depend on the session, which stays at the gateway */
 }
 
 static bool scan_travels(const struct pnode *n)

@@ -56,14 +56,25 @@ static void collect_all(struct query *q, struct collect *c)
 
 /* ---- aggregation ---- */
 
-static bool can_split(const struct collect *calls)
+/* ORDER BY inside a call: its input arrives sorted; hashing keeps the order within a group. One order a query. */
+static int sort_for_calls(struct planner *p, const struct collect *calls, struct pnode **child, struct err *err)
 {
+    const struct expr_agg *first = NULL;
     for (uint32_t i = 0; i < calls->n; i++) {
-        const struct agg_info *a = agg_info(calls->items[i]->func);
-        if (!a || calls->items[i]->agg->distinct || calls->items[i]->agg->n_order || a->order_matters)
-            return false;
+        const struct expr_agg *a = calls->items[i]->agg;
+        if (!a->n_order)
+            continue;
+        bool same = !first || first->n_order == a->n_order;
+        for (uint32_t k = 0; first && same && k < a->n_order; k++)
+            same = expr_equal(first->order[k].expr, a->order[k].expr) && first->order[k].desc == a->order[k].desc &&
+                   first->order[k].nulls_first == a->order[k].nulls_first;
+        if (!same)
+            return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "aggregates with different ORDER BY in one query are not supported");
+        first = a;
     }
-    return true;
+    if (first)
+        *child = node_sort(p, *child, first->order, first->n_order, NULL, NULL);
+    return 0;
 }
 
 static struct pnode *make_aggregate(struct planner *p, struct query *q, struct pnode *child, struct collect *calls)
@@ -178,12 +189,14 @@ static int plan_grouping(struct planner *p, struct query *q, struct pnode **node
         return rc;
     struct collect calls = {.p = p, .op = EXPR_AGG};
     collect_all(q, &calls);
+    rc = sort_for_calls(p, &calls, node, err);
+    if (rc)
+        return rc;
     struct pnode *a = make_aggregate(p, q, *node, &calls);
     if (bitmap) {
         a->grouping = bitmap;
         a->outs[a->n_outs++] = bitmap;
     }
-    (void)can_split;
     *node = a;
     if (q->having) {
         struct expr **terms = NULL;
