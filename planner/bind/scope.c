@@ -15,7 +15,6 @@ int scope_add_rel(struct binder *b, struct scope *s, struct rel *rel, bool colum
         const struct rel_column *c = &rel->columns[i];
         s->columns = bind_grow(b, s->columns, s->n_columns, &s->cap_columns, sizeof *s->columns);
         struct expr *e = expr_column(b->arena, rel->number, i, c->type, c->typmod);
-        e->collation = c->collation;
         s->columns[s->n_columns++] = (struct scope_column){.name = c->name, .expr = e, .rel = rel};
     }
     return 0;
@@ -60,7 +59,6 @@ struct expr *scope_outer(struct binder *b, struct scope *from, struct scope *own
     q->params = params;
     struct expr *e = expr_new(b->arena, EXPR_OUTER, above->type, above->typmod, 0);
     e->index = params[q->n_params].slot;
-    e->collation = above->collation;
     q->n_params++;
     return e;
 }
@@ -69,7 +67,6 @@ static struct expr *rel_column_expr(struct binder *b, struct rel *rel, uint32_t 
 {
     const struct rel_column *c = &rel->columns[at];
     struct expr *e = expr_column(b->arena, rel->number, at, c->type, c->typmod);
-    e->collation = c->collation;
     return e;
 }
 

@@ -64,7 +64,6 @@ static int map_here(void *arg)
         int32_t at = find_slot(a->left, a->right, e);
         if (at >= 0) {
             struct expr *c = expr_column(a->p->arena, SLOT_REL, (uint32_t)at, e->type, e->typmod);
-            c->collation = e->collation;
             *a->out = c;
             return 0;
         }
