@@ -14,7 +14,8 @@ OPT ?= -O2
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
         -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -g $(OPT) $(WARN) $(HARDEN) -ffp-contract=off -fno-strict-aliasing \
+# Expanded late: the variants below change OPT and HARDEN.
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE -g $(OPT) $(WARN) $(HARDEN) -ffp-contract=off -fno-strict-aliasing \
               -fno-omit-frame-pointer -I. -I$(B)/gen -MMD -MP $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 ALLOCATOR := -ljemalloc
