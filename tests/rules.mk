@@ -94,3 +94,12 @@ $(B)/tests/unit/sim/%: $(B)/obj/tests/unit/sim/%.o $(B)/lib/libsim.a $(B)/lib/li
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(B)/lib/libsim.a $(B)/lib/libbase.a -Wl,--end-group \
 		-lcmocka $(LIBS_SYS)
+
+# Stores with real log, lsm, raft and rpc in the simulator: build/tests/sim/store_sim --seeds 1..100, --hunt 100.
+OBJ_store_sim := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/sim/store_*.c)))
+$(OBJ_store_sim): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
+$(B)/tests/sim/store_sim: $(OBJ_store_sim) $(B)/lib/libsim.a $(B)/lib/libstorage.a $(B)/lib/libraft.a $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(OBJ_store_sim) -Wl,--start-group $(B)/lib/libsim.a $(B)/lib/libstorage.a \
+		$(B)/lib/libraft.a $(B)/lib/libbase.a -Wl,--end-group $(LIBS_SYS)

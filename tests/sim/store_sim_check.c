@@ -156,7 +156,7 @@ bool world_has_converged(struct sim *sim, void *arg)
     if (!world->result->ok)
         return true;
     for (uint32_t i = 0; i < world->n_nodes; i++)
-        if (!world->nodes[i].store || sim_node_state(sim, i) != SIM_UP)
+        if (!world->nodes[i].store || world->nodes[i].clients || sim_node_state(sim, i) != SIM_UP)
             return false;
     for (uint32_t g = 1; g <= world->n_groups; g++) {
         bool led = false;
