@@ -472,6 +472,8 @@ void sim_net_crash(struct sim_node *n)
     struct sim *sim = n->sim;
     for (struct list_node *node; (node = list_first(&n->listeners));) {
         struct sim_listener *l = container_of(node, struct sim_listener, link);
+        while (list_pop_front(&l->accepted))
+            ; /* freed with the other ends below */
         list_remove(node);
         free(l);
     }
