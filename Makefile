@@ -79,11 +79,11 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | LC_ALL=C sort)
 UNIT_BIN := $(UNIT_SRC:%.c=$(B)/%)
 # libsupport.a holds kv_local, a second implementation of storage/kv.h: the planner's and the executor's tests
-# see it before the real one, the others behind it.
+# see it before the real one. The tests of storage and server have the real one alone.
 SUPPORT_FIRST_planner := $(B)/lib/libsupport.a
 SUPPORT_FIRST_executor := $(B)/lib/libsupport.a
-SUPPORT_LAST_storage := $(B)/lib/libsupport.a
-SUPPORT_LAST_server := $(B)/lib/libsupport.a
+SUPPORT_LAST_storage := $(B)/lib/libsupportkv.a
+SUPPORT_LAST_server := $(B)/lib/libsupportkv.a
 define UNIT_RULES
 $$(B)/tests/unit/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call libs_of,$(1)) $$(SUPPORT_FIRST_$(1)) \
 		$$(SUPPORT_LAST_$(1))
@@ -97,11 +97,40 @@ $$(patsubst %.c,$$(B)/obj/%.o,$$(filter tests/unit/$(1)/%,$$(UNIT_SRC))): | \
 endef
 $(foreach f,$(FLOORS),$(eval $(call UNIT_RULES,$(f))))
 
-.PHONY: all unit clean help
+.PHONY: all unit test check clean help demo install
 all: $(foreach f,$(FLOORS),$(if $(wildcard $(f)/*),$(B)/lib/lib$(f).a))
 unit: $(UNIT_BIN)
 unit-%: ; @$(MAKE) --no-print-directory $(filter $(B)/tests/unit/$*/%,$(UNIT_BIN))
+
+# Programs that tests run beside the unit tests.
+TEST_PROGRAMS := $(B)/tests/model/txn_explorer $(B)/tests/sim/raft_sim $(B)/tests/sim/store_sim $(B)/tests/sim/kv_sim \
+                 $(B)/tests/bench/tpch_gen $(B)/tests/tidy/tidy
+test: all $(UNIT_BIN) $(TEST_PROGRAMS)
+	@tests/run.sh $(B)
+check: all $(UNIT_BIN)
+	@tests/run.sh $(B) unit/
+demo:
+	@deploy/demo.sh
+asan: ; @$(MAKE) --no-print-directory VARIANT=asan check
+tsan: ; @$(MAKE) --no-print-directory VARIANT=tsan check
 clean:
 	rm -rf build
+help:
+	@echo 'make              build build/cairnd, build/cairnsql, build/cairnctl'
+	@echo 'make deps         install what building and testing need (Debian 12; asks sudo when not root)'
+	@echo 'make demo         install, build, start three nodes on loopback with a sample, open a SQL shell'
+	@echo 'make test         everything CI runs; ends with "N passed, N failed"'
+	@echo 'make check        the unit tests only'
+	@echo 'make asan, tsan   the unit tests with sanitizers'
+	@echo 'make sim-many N=  N seeds of each simulation'
+	@echo 'make model        the commit protocol explorer'
+	@echo 'make tidy         the conventions: who includes whom, sizes, names'
+	@echo 'make image        the container image; make image-test runs three containers and kills one'
+N ?= 1000
+sim-many: $(TEST_PROGRAMS)
+	$(B)/tests/sim/raft_sim --seeds 1..$(N)
+	$(B)/tests/sim/store_sim --seeds 1..$(N)
+	$(B)/tests/sim/kv_sim --seeds 1..$(N)
+.PHONY: asan tsan sim-many
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,7 +1,14 @@
 # Libraries that tests share. libsupport.a: kv.h in memory (tests/support/kv_local.h); link it before libstorage.a.
-SRC_support := $(shell find tests/support -name '*.c' 2>/dev/null | LC_ALL=C sort)
+# libsupportkv.a: what works over either implementation.
+SRC_supportkv := tests/support/kv_rows.c
+OBJ_supportkv := $(SRC_supportkv:%.c=$(B)/obj/%.o)
+SRC_support := $(filter-out $(SRC_supportkv),$(shell find tests/support -name '*.c' 2>/dev/null | LC_ALL=C sort))
 OBJ_support := $(SRC_support:%.c=$(B)/obj/%.o)
-$(OBJ_support): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
+$(B)/lib/libsupportkv.a: $(OBJ_supportkv)
+	@mkdir -p $(@D)
+	@rm -f $@
+	@ar rcs $@ $(OBJ_supportkv)
+$(OBJ_support) $(OBJ_supportkv): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
 $(B)/lib/libsupport.a: $(OBJ_support)
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -73,7 +80,7 @@ $(B)/tests/fuzz/fuzz_sql: $(B)/obj/tests/fuzz/fuzz_sql.o $(B)/lib/libparser.a $(
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
 
 # The transaction floor under faults, over modelled groups and tablets: build/tests/sim/kv_sim --seeds 1..500, --bugs.
-OBJ_kv_sim := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/sim/kv_sim*.c storage/txn/*.c)) storage/tablet/place.c \
+OBJ_kv_sim := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/sim/kv_sim*.c storage/txn/*.c)) tests/support/kv_rows.c storage/tablet/place.c \
 	storage/tablet/state_map.c)
 $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/kv_sim*.c)): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
 $(B)/tests/sim/kv_sim: $(OBJ_kv_sim) $(B)/lib/libbase.a

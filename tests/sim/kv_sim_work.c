@@ -4,7 +4,7 @@
 #include "storage/txn/txn_command.h"
 #include "tests/sim/kv_sim_int.h"
 #include "tests/sim/kv_sim_lsm.h"
-#include "tests/sim/kv_sim_rows.h"
+#include "tests/support/kv_rows.h"
 
 enum {
     ACCOUNTS = 10,
@@ -25,7 +25,7 @@ struct op {
 };
 
 struct sim_work {
-    struct sim_table accounts, journal, counters, parents, children, notes;
+    struct kv_rows_table accounts, journal, counters, parents, children, notes;
     bool ready, stop, checking, checked;
     uint32_t n_ops;
     struct op ops[OPS_MAX];
@@ -63,7 +63,7 @@ static struct kv_txn *begin(struct client *c, enum kv_isolation isolation)
     return kv_txn_begin(c->node->kv, &options);
 }
 
-static int statement(struct client *c, struct kv_txn *txn, const struct sim_table *a, const struct sim_table *b,
+static int statement(struct client *c, struct kv_txn *txn, const struct kv_rows_table *a, const struct kv_rows_table *b,
                      struct kv_read *read)
 {
     const struct kv_schema *schemas[] = {&a->schema, b ? &b->schema : NULL};
@@ -114,17 +114,17 @@ static uint8_t finish(struct client *c, struct kv_txn *txn, int code, const char
 static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_read *read, const int64_t *keys,
                          int64_t *balances)
 {
-    struct sim_rows rows = {0};
+    struct kv_rows rows = {0};
     bool scan_locks = chance(c, 0.5);
-    struct sim_query query = {.table = &c->w->accounts,
+    struct kv_rows_query query = {.table = &c->w->accounts,
                               .keys = keys,
                               .n_keys = 2,
                               .unordered = chance(c, 0.5),
                               .lock = scan_locks ? KV_LOCK_NO_KEY_UPDATE : KV_LOCK_NONE};
-    int code = sim_read(c->task, c->node->kv, txn, read, &query, &rows, &c->err);
+    int code = kv_rows_read(c->task, c->node->kv, txn, read, &query, &rows, &c->err);
     for (int i = 0; i < 2 && !code; i++) {
-        const int64_t *row = sim_rows_find(&rows, keys[i]);
-        int64_t values[SIM_COLUMNS_MAX];
+        const int64_t *row = kv_rows_find(&rows, keys[i]);
+        int64_t values[KV_ROWS_COLUMNS_MAX];
         uint8_t result = KV_ROW_OK;
         if (!row) {
             sim_fail(c->sim, "account %lld is not there", (long long)keys[i]);
@@ -132,22 +132,22 @@ static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_r
         }
         balances[i] = row[1];
         if (!scan_locks)
-            code = sim_lock(c->task, txn, read, &c->w->accounts, keys[i], KV_LOCK_UPDATE, &result, values, &c->err);
+            code = kv_rows_lock(c->task, txn, read, &c->w->accounts, keys[i], KV_LOCK_UPDATE, &result, values, &c->err);
         if (!code && result == KV_ROW_CHANGED)
             balances[i] = values[1];
         else if (!code && result != KV_ROW_OK)
             sim_fail(c->sim, "account %lld answers %u to a lock", (long long)keys[i], result);
     }
-    sim_rows_done(&rows);
+    kv_rows_done(&rows);
     return code;
 }
 
-static int put(struct client *c, struct kv_txn *txn, const struct sim_table *t, enum kv_write_op op, int64_t a,
+static int put(struct client *c, struct kv_txn *txn, const struct kv_rows_table *t, enum kv_write_op op, int64_t a,
                int64_t b, int64_t d, int64_t e)
 {
     int64_t values[] = {a, b, d, e};
     uint8_t result;
-    int code = sim_write(c->task, txn, t, op, values, &result, &c->err);
+    int code = kv_rows_write(c->task, txn, t, op, values, &result, &c->err);
     if (!code && result != KV_ROW_OK)
         sim_fail(c->sim, "a write to storage %llu answers %u", (unsigned long long)t->schema.id, result);
     return code;
@@ -180,15 +180,15 @@ static int write_transfer(struct client *c, struct kv_txn *txn, uint32_t id, con
 static int check_own_writes(struct client *c, struct kv_txn *txn, const struct kv_read *read, const int64_t *keys,
                             const int64_t *balances, int64_t amount)
 {
-    struct sim_rows rows = {0};
+    struct kv_rows rows = {0};
     struct kv_read now = kv_read_now(txn, read);
-    struct sim_query query = {.table = &c->w->accounts, .keys = chance(c, 0.5) ? keys : NULL, .n_keys = 2};
-    int code = sim_read(c->task, c->node->kv, txn, &now, &query, &rows, &c->err);
-    const int64_t *a = code ? NULL : sim_rows_find(&rows, keys[0]);
-    const int64_t *b = code ? NULL : sim_rows_find(&rows, keys[1]);
+    struct kv_rows_query query = {.table = &c->w->accounts, .keys = chance(c, 0.5) ? keys : NULL, .n_keys = 2};
+    int code = kv_rows_read(c->task, c->node->kv, txn, &now, &query, &rows, &c->err);
+    const int64_t *a = code ? NULL : kv_rows_find(&rows, keys[0]);
+    const int64_t *b = code ? NULL : kv_rows_find(&rows, keys[1]);
     if (!code && (!a || !b || a[1] != balances[0] - amount || b[1] != balances[1] + amount))
         sim_fail(c->sim, "a transaction does not see its own writes");
-    sim_rows_done(&rows);
+    kv_rows_done(&rows);
     return code;
 }
 
@@ -225,7 +225,7 @@ static void do_transfer(struct client *c)
 
 /* ---- readers -------------------------------------------------------------------------------- */
 
-static int64_t sum_balances(const struct sim_rows *rows)
+static int64_t sum_balances(const struct kv_rows *rows)
 {
     int64_t sum = 0;
     for (uint32_t i = 0; i < rows->n; i++)
@@ -237,12 +237,12 @@ static void do_sum(struct client *c)
 {
     enum kv_isolation isolation = chance(c, 0.5) ? KV_REPEATABLE_READ : KV_READ_COMMITTED;
     struct kv_txn *txn = begin(c, isolation);
-    struct sim_rows first = {0}, second = {0};
+    struct kv_rows first = {0}, second = {0};
     struct kv_read read;
-    struct sim_query query = {.table = &c->w->accounts, .unordered = chance(c, 0.5), .reverse = chance(c, 0.3)};
+    struct kv_rows_query query = {.table = &c->w->accounts, .unordered = chance(c, 0.5), .reverse = chance(c, 0.3)};
     int code = statement(c, txn, &c->w->accounts, NULL, &read);
     if (!code)
-        code = sim_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
+        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
     if (!code && (first.n != ACCOUNTS || sum_balances(&first) != ACCOUNTS * START_BALANCE))
         sim_fail(c->sim, "a snapshot of %u accounts sums to %lld", first.n, (long long)sum_balances(&first));
     if (!code && chance(c, 0.5))
@@ -250,7 +250,7 @@ static void do_sum(struct client *c)
     if (!code && isolation == KV_REPEATABLE_READ)
         code = statement(c, txn, &c->w->accounts, NULL, &read);
     if (!code)
-        code = sim_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
+        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
     if (!code && (first.n != second.n ||
                   memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
         sim_fail(c->sim, "a snapshot changed while it was read");
@@ -258,32 +258,32 @@ static void do_sum(struct client *c)
     if (code)
         judge_error(c, code, "sum");
     kv_abort(c->task, txn);
-    sim_rows_done(&first);
-    sim_rows_done(&second);
+    kv_rows_done(&first);
+    kv_rows_done(&second);
 }
 
 /* Rows that single-group commits change, read twice at one timestamp. */
 static void do_repeat(struct client *c)
 {
     struct kv_txn *txn = begin(c, KV_REPEATABLE_READ);
-    struct sim_rows first = {0}, second = {0};
+    struct kv_rows first = {0}, second = {0};
     struct kv_read read;
-    struct sim_query query = {.table = &c->w->counters};
+    struct kv_rows_query query = {.table = &c->w->counters};
     int code = statement(c, txn, &c->w->counters, NULL, &read);
     if (!code)
-        code = sim_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
+        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
     if (!code)
         code = task_sleep(c->task, draw(c, 200 * SIM_MS), &c->err);
     if (!code)
-        code = sim_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
+        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
     if (!code && (first.n != second.n ||
                   memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
         sim_fail(c->sim, "a snapshot of the counters changed while it was read");
     if (code)
         judge_error(c, code, "repeat");
     kv_abort(c->task, txn);
-    sim_rows_done(&first);
-    sim_rows_done(&second);
+    kv_rows_done(&first);
+    kv_rows_done(&second);
 }
 
 /* Whatever was acknowledged before a statement began is seen by it, through any node. */
@@ -298,21 +298,21 @@ static void do_look_up(struct client *c)
     if (w->ops[id].state != OP_COMMITTED)
         return;
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
-    struct sim_rows rows = {0};
+    struct kv_rows rows = {0};
     struct kv_read read;
-    const struct sim_table *t = w->ops[id].noted && chance(c, 0.7) ? &w->notes : &w->journal;
-    struct sim_query query = {.table = t, .keys = &id, .n_keys = 1};
+    const struct kv_rows_table *t = w->ops[id].noted && chance(c, 0.7) ? &w->notes : &w->journal;
+    struct kv_rows_query query = {.table = t, .keys = &id, .n_keys = 1};
     bool all_opened = t == &w->notes || chance(c, 0.5); /* else only what the statement happens to open */
     int code = statement(c, txn, all_opened ? t : &w->counters, NULL, &read);
     if (!code)
-        code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
     if (!code && rows.n != 1)
         sim_fail(c->sim, "transfer %lld was acknowledged and is not seen", (long long)id);
     c->sim->result->reads += !code;
     if (code)
         judge_error(c, code, "look up");
     kv_abort(c->task, txn);
-    sim_rows_done(&rows);
+    kv_rows_done(&rows);
 }
 
 /* ---- counters ------------------------------------------------------------------------------- */
@@ -323,13 +323,13 @@ static void do_count(struct client *c)
     int64_t key = (int64_t)draw(c, COUNTERS), acked = 0;
     bool locks = chance(c, 0.5);
     struct kv_txn *txn = begin(c, locks ? KV_READ_COMMITTED : KV_REPEATABLE_READ);
-    struct sim_rows rows = {0};
+    struct kv_rows rows = {0};
     struct kv_read read;
-    struct sim_query query = {.table = &w->counters, .keys = &key, .n_keys = 1, .lock = locks ? KV_LOCK_UPDATE : 0};
+    struct kv_rows_query query = {.table = &w->counters, .keys = &key, .n_keys = 1, .lock = locks ? KV_LOCK_UPDATE : 0};
     acked = w->counter_acked[key];
     int code = statement(c, txn, &w->counters, NULL, &read);
     if (!code)
-        code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
     if (!code && rows.n != 1)
         sim_fail(c->sim, "counter %lld is not there", (long long)key);
     if (!code && rows.n == 1 && rows.values[1] < acked)
@@ -341,7 +341,7 @@ static void do_count(struct client *c)
     uint8_t state = finish(c, txn, code, "count");
     w->counter_unknown[key] -= state != OP_UNKNOWN;
     w->counter_acked[key] += state == OP_COMMITTED;
-    sim_rows_done(&rows);
+    kv_rows_done(&rows);
 }
 
 /* ---- foreign keys by locks alone ------------------------------------------------------------ */
@@ -351,14 +351,14 @@ static void do_child(struct client *c)
     struct sim_work *w = c->w;
     int64_t parent = (int64_t)draw(c, PARENTS), child = w->child_next++;
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
-    struct sim_rows rows = {0};
+    struct kv_rows rows = {0};
     struct kv_read read;
-    struct sim_query query = {.table = &w->parents, .keys = &parent, .n_keys = 1, .lock = KV_LOCK_KEY_SHARE};
+    struct kv_rows_query query = {.table = &w->parents, .keys = &parent, .n_keys = 1, .lock = KV_LOCK_KEY_SHARE};
     int code = statement(c, txn, &w->parents, &w->children, &read);
     if (!code)
         code = put(c, txn, &w->children, KV_INSERT, child, parent, 0, 0);
     if (!code)
-        code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
     if (!code && !rows.n) {
         kv_abort(c->task, txn);
         return;
@@ -366,35 +366,35 @@ static void do_child(struct client *c)
     if (!code && chance(c, 0.6)) /* the locks alone keep the parent there */
         code = task_sleep(c->task, draw(c, 400 * SIM_MS), &c->err);
     finish(c, txn, code, "child");
-    sim_rows_done(&rows);
+    kv_rows_done(&rows);
 }
 
 static void do_parent(struct client *c)
 {
     struct sim_work *w = c->w;
-    int64_t parent = (int64_t)draw(c, PARENTS), values[SIM_COLUMNS_MAX];
+    int64_t parent = (int64_t)draw(c, PARENTS), values[KV_ROWS_COLUMNS_MAX];
     uint8_t result = KV_ROW_GONE;
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
-    struct sim_rows rows = {0};
+    struct kv_rows rows = {0};
     struct kv_read read;
-    struct sim_query query = {.table = &w->children, .test_column = 1, .test_value = parent};
+    struct kv_rows_query query = {.table = &w->children, .test_column = 1, .test_value = parent};
     int code = statement(c, txn, &w->parents, &w->children, &read);
     if (!code)
-        code = sim_lock(c->task, txn, &read, &w->parents, parent, KV_LOCK_UPDATE, &result, values, &c->err);
+        code = kv_rows_lock(c->task, txn, &read, &w->parents, parent, KV_LOCK_UPDATE, &result, values, &c->err);
     if (!code && result == KV_ROW_GONE) {
         int64_t row[] = {parent, 1, 0, 0};
-        code = sim_write(c->task, txn, &w->parents, KV_INSERT, row, &result, &c->err);
+        code = kv_rows_write(c->task, txn, &w->parents, KV_INSERT, row, &result, &c->err);
     } else if (!code) {
         code = statement(c, txn, &w->parents, &w->children, &read);
         if (!code)
-            code = sim_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+            code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
         if (!code && !rows.n)
             code = put(c, txn, &w->parents, KV_DELETE, parent, 0, 0, 0);
         for (uint32_t i = 0; i < rows.n && i < 30 && !code; i++)
             code = put(c, txn, &w->children, KV_DELETE, rows.values[i * rows.width], 0, 0, 0);
     }
     finish(c, txn, code, "parent");
-    sim_rows_done(&rows);
+    kv_rows_done(&rows);
 }
 
 /* ---- clients -------------------------------------------------------------------------------- */
@@ -415,7 +415,7 @@ static int set_up_rows(struct client *c, struct kv_txn *txn)
 static void set_up(struct client *c)
 {
     struct sim_work *w = c->w;
-    struct sim_table *tables[] = {&w->accounts, &w->journal, &w->counters,
+    struct kv_rows_table *tables[] = {&w->accounts, &w->journal, &w->counters,
                                   &w->parents,  &w->children, &w->notes};
     struct arena arena;
     arena_init(&arena, NULL);
@@ -436,6 +436,36 @@ static void set_up(struct client *c)
     arena_done(&arena);
 }
 
+/* Shares of a hundred; each run has one of these mixes. */
+static const struct {
+    uint8_t transfer, count, sum, look_up, repeat, child, parent;
+} mixes[] = {
+    {45, 15, 10, 10, 4, 8, 8},
+    {10, 0, 0, 0, 0, 45, 45},  /* foreign keys */
+    {10, 45, 0, 5, 40, 0, 0},  /* one group, read again and again */
+    {45, 5, 0, 50, 0, 0, 0},   /* what was acknowledged just now */
+};
+
+static void do_one(struct client *c)
+{
+    uint32_t mix = c->sim->config.seed % 4;
+    uint32_t dice = (uint32_t)draw(c, 100), sum = 0;
+    if (dice < (sum += mixes[mix].transfer))
+        do_transfer(c);
+    else if (dice < (sum += mixes[mix].count))
+        do_count(c);
+    else if (dice < (sum += mixes[mix].sum))
+        do_sum(c);
+    else if (dice < (sum += mixes[mix].look_up))
+        do_look_up(c);
+    else if (dice < (sum += mixes[mix].repeat))
+        do_repeat(c);
+    else if (dice < (sum += mixes[mix].child))
+        do_child(c);
+    else
+        do_parent(c);
+}
+
 static void run_client(struct task *task, void *arg)
 {
     struct client c = *(struct client *)arg;
@@ -446,21 +476,7 @@ static void run_client(struct task *task, void *arg)
             break;
         if (!c.w->ready)
             continue;
-        uint64_t dice = draw(&c, 100);
-        if (dice < 45)
-            do_transfer(&c);
-        else if (dice < 60)
-            do_count(&c);
-        else if (dice < 70)
-            do_sum(&c);
-        else if (dice < 80)
-            do_look_up(&c);
-        else if (dice < 84)
-            do_repeat(&c);
-        else if (dice < 90)
-            do_child(&c);
-        else
-            do_parent(&c);
+        do_one(&c);
     }
 }
 
@@ -498,12 +514,12 @@ void sim_work_create(struct sim *sim)
     struct sim_work *w = calloc(1, sizeof *w);
     if (!w)
         abort();
-    sim_table_init(&w->accounts, 20001, 2, 3);
-    sim_table_init(&w->journal, 20002, 4, 3);
-    sim_table_init(&w->counters, 20003, 2, 1);
-    sim_table_init(&w->parents, 20004, 2, 3);
-    sim_table_init(&w->children, 20005, 2, 3);
-    sim_table_init(&w->notes, 20006, 2, 1);
+    kv_rows_table_init(&w->accounts, 20001, 2, 3);
+    kv_rows_table_init(&w->journal, 20002, 4, 3);
+    kv_rows_table_init(&w->counters, 20003, 2, 1);
+    kv_rows_table_init(&w->parents, 20004, 2, 3);
+    kv_rows_table_init(&w->children, 20005, 2, 3);
+    kv_rows_table_init(&w->notes, 20006, 2, 1);
     sim->work = w;
 }
 
@@ -529,23 +545,23 @@ void sim_work_destroy(struct sim *sim)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-static int read_all(struct client *c, const struct sim_table *t, struct sim_rows *rows)
+static int read_all(struct client *c, const struct kv_rows_table *t, struct kv_rows *rows)
 {
     for (uint32_t tries = 0;; tries++) {
         struct kv_read read;
         struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
-        struct sim_query query = {.table = t};
+        struct kv_rows_query query = {.table = t};
         rows->n = 0;
         int code = statement(c, txn, t, NULL, &read);
         if (!code)
-            code = sim_read(c->task, c->node->kv, txn, &read, &query, rows, &c->err);
+            code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, rows, &c->err);
         kv_abort(c->task, txn);
         if (!code || tries == 5)
             return code;
     }
 }
 
-static void check_transfers(struct client *c, const struct sim_rows *accounts, const struct sim_rows *journal)
+static void check_transfers(struct client *c, const struct kv_rows *accounts, const struct kv_rows *journal)
 {
     struct sim_work *w = c->w;
     int64_t balances[ACCOUNTS];
@@ -579,8 +595,8 @@ static void check_transfers(struct client *c, const struct sim_rows *accounts, c
     free(seen);
 }
 
-static void check_rest(struct client *c, const struct sim_rows *counters, const struct sim_rows *parents,
-                       const struct sim_rows *children)
+static void check_rest(struct client *c, const struct kv_rows *counters, const struct kv_rows *parents,
+                       const struct kv_rows *children)
 {
     struct sim_work *w = c->w;
     for (uint32_t i = 0; i < counters->n; i++) {
@@ -591,7 +607,7 @@ static void check_rest(struct client *c, const struct sim_rows *counters, const 
     }
     for (uint32_t i = 0; i < children->n; i++) {
         const int64_t *row = &children->values[i * children->width];
-        if (!sim_rows_find(parents, row[1]))
+        if (!kv_rows_find(parents, row[1]))
             sim_fail(c->sim, "child %lld lost its parent %lld", (long long)row[0], (long long)row[1]);
     }
 }
@@ -633,8 +649,8 @@ static void check_replicas(struct sim *sim)
 static void run_check(struct task *task, void *arg)
 {
     struct client c = *(struct client *)arg;
-    struct sim_rows rows[5] = {0};
-    const struct sim_table *tables[] = {&c.w->accounts, &c.w->journal, &c.w->counters, &c.w->parents,
+    struct kv_rows rows[5] = {0};
+    const struct kv_rows_table *tables[] = {&c.w->accounts, &c.w->journal, &c.w->counters, &c.w->parents,
                                         &c.w->children};
     int code = 0;
     free(arg);
@@ -649,7 +665,7 @@ static void run_check(struct task *task, void *arg)
         check_replicas(c.sim);
     }
     for (uint32_t i = 0; i < 5; i++)
-        sim_rows_done(&rows[i]);
+        kv_rows_done(&rows[i]);
     c.w->checked = true;
 }
 

@@ -1,12 +1,12 @@
-#include "tests/sim/kv_sim_rows.h"
+#include "tests/support/kv_rows.h"
 
 #include <stdlib.h>
 
 #include "base/buf.h"
 
-void sim_table_init(struct sim_table *t, storage_id id, uint16_t n_columns, uint16_t n_shards)
+void kv_rows_table_init(struct kv_rows_table *t, storage_id id, uint16_t n_columns, uint16_t n_shards)
 {
-    *t = (struct sim_table){0};
+    *t = (struct kv_rows_table){0};
     for (uint32_t i = 0; i < n_columns; i++) {
         t->columns[i] = (struct kv_column){i + 1, PHYS_INT64, -1, datum_null(PHYS_INT64)};
         t->ids[i] = i + 1;
@@ -35,11 +35,11 @@ static struct bytes_view make_key(int64_t key, struct arena *arena)
     return view;
 }
 
-int sim_write(struct task *task, struct kv_txn *txn, const struct sim_table *t, enum kv_write_op op,
+int kv_rows_write(struct task *task, struct kv_txn *txn, const struct kv_rows_table *t, enum kv_write_op op,
               const int64_t *values, uint8_t *result, struct err *err)
 {
     struct arena arena;
-    struct vec columns[SIM_COLUMNS_MAX];
+    struct vec columns[KV_ROWS_COLUMNS_MAX];
     arena_init(&arena, NULL);
     struct bytes_view key = make_key(values[0], &arena);
     for (uint32_t c = 1; c < t->schema.n_columns; c++) {
@@ -53,7 +53,7 @@ int sim_write(struct task *task, struct kv_txn *txn, const struct sim_table *t, 
     return code;
 }
 
-int sim_lock(struct task *task, struct kv_txn *txn, const struct kv_read *read, const struct sim_table *t, int64_t key,
+int kv_rows_lock(struct task *task, struct kv_txn *txn, const struct kv_read *read, const struct kv_rows_table *t, int64_t key,
              enum kv_lock_mode mode, uint8_t *result, int64_t *values, struct err *err)
 {
     struct arena arena;
@@ -78,7 +78,7 @@ int sim_lock(struct task *task, struct kv_txn *txn, const struct kv_read *read, 
     return code;
 }
 
-static void take_batch(struct batch *batch, uint32_t width, struct sim_rows *rows)
+static void take_batch(struct batch *batch, uint32_t width, struct kv_rows *rows)
 {
     for (uint32_t c = 0; c < width; c++)
         vec_flatten(&batch->cols[c], batch->sel, batch->n_sel, batch->arena);
@@ -95,12 +95,12 @@ static void take_batch(struct batch *batch, uint32_t width, struct sim_rows *row
     }
 }
 
-int sim_read(struct task *task, struct kv *kv, struct kv_txn *txn, const struct kv_read *read,
-             const struct sim_query *query, struct sim_rows *rows, struct err *err)
+int kv_rows_read(struct task *task, struct kv *kv, struct kv_txn *txn, const struct kv_read *read,
+             const struct kv_rows_query *query, struct kv_rows *rows, struct err *err)
 {
     struct arena arena;
     struct kv_scan *scan = NULL;
-    const struct sim_table *t = query->table;
+    const struct kv_rows_table *t = query->table;
     arena_init(&arena, NULL);
     struct kv_span *spans = arena_array(&arena, struct kv_span, query->n_keys);
     struct bytes_view *keys = arena_array(&arena, struct bytes_view, query->n_keys);
@@ -137,7 +137,7 @@ int sim_read(struct task *task, struct kv *kv, struct kv_txn *txn, const struct 
     return code;
 }
 
-const int64_t *sim_rows_find(const struct sim_rows *rows, int64_t key)
+const int64_t *kv_rows_find(const struct kv_rows *rows, int64_t key)
 {
     for (uint32_t i = 0; i < rows->n; i++)
         if (rows->values[i * rows->width] == key)
@@ -145,8 +145,8 @@ const int64_t *sim_rows_find(const struct sim_rows *rows, int64_t key)
     return NULL;
 }
 
-void sim_rows_done(struct sim_rows *rows)
+void kv_rows_done(struct kv_rows *rows)
 {
     free(rows->values);
-    *rows = (struct sim_rows){0};
+    *rows = (struct kv_rows){0};
 }
