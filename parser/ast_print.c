@@ -620,7 +620,11 @@ static void print_func_call(struct printer *p, const void *node)
     const struct ast_func_call *c = node;
     if (c->form == AST_FORM_SQL && (print_sql_form(p, c) || print_odd_sql_form(p, c)))
         return;
-    print_dotted(p, c->name);
+    const char *name = ast_string_at(c->name, 0);
+    if (c->name->count == 1 && (strcmp(name, "rollup") == 0 || strcmp(name, "cube") == 0))
+        print_text(p, quote_with(p->arena, name, '"', "", false)); /* bare, GROUP BY takes it */
+    else
+        print_dotted(p, c->name);
     print_text(p, "(");
     print_call_args(p, c);
     print_text(p, ")");
