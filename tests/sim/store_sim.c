@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/rpc.h"
+#include "storage/placement/placement.h"
 #include "storage/tablet/place.h"
 #include "tests/sim/store_sim_int.h"
 
@@ -202,33 +203,76 @@ static void note_fatal(void *arg, const struct err *err)
 }
 
 struct server {
+    struct store_dir *dir;
     struct rpc *rpc;
     struct store_port *port;
+    struct placement *placement; /* NULL: the identity was given */
     struct store *store;
 };
 
-static int open_server(struct task *task, struct world_node *node, struct server *server,
-                       struct err *err)
+/* The nodes find each other by their list, as a real cluster's. */
+static int bootstrap_server(struct task *task, struct world_node *node, struct server *server,
+                            struct err *err)
 {
     struct world *world = node->world;
-    struct store_dir *dir;
-    int rc = store_dir_open(task, "s", &dir, err);
-    if (!rc && !dir->has_identity)
-        rc = store_dir_update(task, dir, set_identity, node, err);
-    if (rc)
-        return rc;
-    struct rpc_config rc_config = {.self = node->i + 1, .cluster_id = {1}};
-    server->rpc = rpc_create(task_core(task)->runtime, &rc_config);
-    server->port = store_port_create(server->rpc);
-    rc = rpc_listen(task, server->rpc, "0.0.0.0", PORT, err);
-    if (rc)
-        return rc;
+    char join[WORLD_NODES_MAX * 16] = "", address[16];
+    for (uint32_t i = 0; i < world->n_nodes; i++)
+        snprintf(join + strlen(join), sizeof join - strlen(join), "%snode%u:%d", i ? "," : "",
+                 i + 1, PORT);
+    snprintf(address, sizeof address, "node%u:%d", node->i + 1, PORT);
+    struct placement_config config = {.rpc = server->rpc,
+                                      .dir = server->dir,
+                                      .log = task->env->log,
+                                      .join = join,
+                                      .rpc_address = address,
+                                      .sql_address = address,
+                                      .n_data_groups = world->n_groups - 1};
+    int rc = placement_create(&config, &server->placement, err);
+    if (!rc)
+        rc = rpc_listen(task, server->rpc, "0.0.0.0", PORT, err);
+    if (!rc)
+        rc = placement_bootstrap(task, server->placement, err);
+    if (!rc)
+        rc = placement_connect(task, server->placement, err);
+    if (!rc)
+        world_note_identity(node, &server->dir->identity);
+    return rc;
+}
+
+static int identify_server(struct task *task, struct world_node *node, struct server *server,
+                           struct err *err)
+{
+    struct world *world = node->world;
+    int rc = 0;
+    if (!server->dir->has_identity)
+        rc = store_dir_update(task, server->dir, set_identity, node, err);
+    if (!rc)
+        rc = rpc_listen(task, server->rpc, "0.0.0.0", PORT, err);
+    rpc_set_self(server->rpc, node->i + 1);
+    rpc_set_cluster(server->rpc, server->dir->identity.cluster_id);
     for (uint32_t i = 0; i < world->n_nodes; i++) {
         char host[16];
         snprintf(host, sizeof host, "node%u", i + 1);
         if (i != node->i)
             rpc_peer_set(server->rpc, i + 1, host, PORT);
     }
+    return rc;
+}
+
+static int open_server(struct task *task, struct world_node *node, struct server *server,
+                       struct err *err)
+{
+    struct world *world = node->world;
+    int rc = store_dir_open(task, "s", &server->dir, err);
+    if (rc)
+        return rc;
+    struct rpc_config rc_config = {0};
+    server->rpc = rpc_create(task_core(task)->runtime, &rc_config);
+    server->port = store_port_create(server->rpc);
+    rc = world->bootstrap ? bootstrap_server(task, node, server, err)
+                          : identify_server(task, node, server, err);
+    if (rc)
+        return rc;
     struct store_group_config groups[WORLD_GROUPS_MAX];
     place_groups(world->n_nodes, world->n_groups - 1, groups);
     struct store_config config = world->settings;
@@ -242,13 +286,17 @@ static int open_server(struct task *task, struct world_node *node, struct server
     config.bugs = world->bugs;
     config.on_fatal = note_fatal;
     config.fatal_arg = node;
-    return store_open(task, task->env, dir, &config, &server->store, err);
+    return store_open(task, task->env, server->dir, &config, &server->store, err);
 }
 
 static void close_server(struct task *task, struct server *server)
 {
+    if (server->placement)
+        placement_stop(task, server->placement);
     store_close(task, server->store);
     rpc_stop(task, server->rpc);
+    if (server->placement)
+        placement_destroy(server->placement);
     rpc_destroy(server->rpc);
     store_port_destroy(server->port);
 }
@@ -329,6 +377,7 @@ static void plan_world(struct world *world, uint64_t seed)
     world->n_nodes = node_counts[prng_below(&plan, sizeof node_counts)];
     world->n_cores = 1 + (uint32_t)prng_below(&plan, 3);
     world->n_groups = 1 + (uint32_t)prng_below(&plan, WORLD_GROUPS_MAX);
+    world->bootstrap = world->n_groups > 1 && prng_chance(&plan, 0.5);
 }
 
 static bool is_over(struct sim *sim, void *arg)
@@ -392,7 +441,8 @@ void store_sim_run(uint64_t seed, uint32_t bugs, bool verbose, struct store_sim_
         world->nodes[i].i = i;
         world_boot(world, i);
     }
-    sim_run_until(world->sim, is_over, world, 2 * SIM_SECOND);
+    uint64_t calm_ms = world->bootstrap ? prng_below(sim_prng(world->sim), 400) : 2000;
+    sim_run_until(world->sim, is_over, world, calm_ms * SIM_MS);
     for (uint32_t k = 0; k < 12 + seed % 12 && result->ok; k++) {
         world_injure(world);
         uint64_t ns = prng_below(sim_prng(world->sim), 1500) * SIM_MS;

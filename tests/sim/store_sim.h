@@ -8,6 +8,9 @@
  * full disks; flipped bits in the log of one node; clock skew), then a healed phase in which all
  * must converge.
  *
+ * In half of the runs the nodes form their cluster themselves (storage/placement), crashes in the
+ * middle included; all must end in one cluster.
+ *
  * What is checked
  *  1. Every apply, on any replica, in any boot, of (group, index) gives the same digest of all
  *     state before it.

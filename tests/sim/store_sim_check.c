@@ -61,6 +61,19 @@ void world_note_applied(struct store_machine_watch *watch, const struct group *g
                       (unsigned long long)number);
 }
 
+void world_note_identity(struct world_node *node, const struct store_identity *identity)
+{
+    struct world *world = node->world;
+    if (!world->formed)
+        memcpy(world->cluster_id, identity->cluster_id, 16);
+    world->formed = true;
+    if (memcmp(world->cluster_id, identity->cluster_id, 16) != 0)
+        world_violate(world, "node %u is in a second cluster", node->i + 1);
+    if (identity->node_id != node->i + 1 || identity->n_nodes != world->n_nodes)
+        world_violate(world, "node %u calls itself %u of %u", node->i + 1, identity->node_id,
+                      identity->n_nodes);
+}
+
 /* What is loaded must be the state of its index. */
 void world_note_loaded(struct store_machine_watch *watch, const struct group *group, bool again)
 {

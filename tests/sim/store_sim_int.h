@@ -57,6 +57,9 @@ struct world {
     uint64_t log_cap[WORLD_GROUPS_MAX + 1], log_last[WORLD_GROUPS_MAX + 1];
     uint64_t floor[WORLD_GROUPS_MAX + 1][WORLD_REGISTERS]; /* completed operations saw it */
     bool flipped;
+    bool bootstrap; /* the nodes form their cluster themselves */
+    bool formed;
+    uint8_t cluster_id[16];
 };
 
 /* The first one counts; the run ends soon after. */
@@ -67,6 +70,8 @@ void world_boot(struct world *world, uint32_t i);
 uint64_t world_issue(struct world *world, uint32_t group);
 void world_note_applied(struct store_machine_watch *watch, const struct group *group,
                         raft_index index, uint64_t digest, uint64_t number);
+/* A node came to belong to a cluster: all to the same, for ever, each by its own number. */
+void world_note_identity(struct world_node *node, const struct store_identity *identity);
 void world_note_loaded(struct store_machine_watch *watch, const struct group *group, bool again);
 /* Everything of a node at the end of the run; on its core 0. */
 void world_verify_node(struct task *task, struct world_node *node);
