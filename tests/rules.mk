@@ -110,3 +110,9 @@ $(B)/tests/sim/store_sim: $(OBJ_store_sim) $(B)/lib/libsim.a $(B)/lib/libstorage
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(OBJ_store_sim) -Wl,--start-group $(B)/lib/libsim.a $(B)/lib/libstorage.a \
 		$(B)/lib/libraft.a $(B)/lib/libbase.a -Wl,--end-group $(LIBS_SYS)
+$(B)/tests/bench/kv_bench: $(B)/obj/tests/bench/kv_bench.o $(B)/lib/libsupportkv.a $(B)/lib/libstorage.a $(B)/lib/libraft.a \
+		$(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(B)/lib/libsupportkv.a $(B)/lib/libstorage.a $(B)/lib/libraft.a \
+		$(B)/lib/libbase.a $(LIBS_SYS)
