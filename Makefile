@@ -104,7 +104,7 @@ unit-%: ; @$(MAKE) --no-print-directory $(filter $(B)/tests/unit/$*/%,$(UNIT_BIN
 
 # Programs that tests run beside the unit tests.
 TEST_PROGRAMS := $(B)/tests/model/txn_explorer $(B)/tests/sim/raft_sim $(B)/tests/sim/store_sim $(B)/tests/sim/kv_sim \
-                 $(B)/tests/bench/tpch_gen $(B)/tests/tidy/tidy
+                 $(B)/tests/bench/tpch_gen $(B)/tests/tidy/tidy $(B)/tests/sql/slt
 test: all $(UNIT_BIN) $(TEST_PROGRAMS)
 	@tests/run.sh $(B)
 check: all $(UNIT_BIN)

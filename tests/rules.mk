@@ -116,3 +116,10 @@ $(B)/tests/bench/kv_bench: $(B)/obj/tests/bench/kv_bench.o $(B)/lib/libsupportkv
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(B)/lib/libsupportkv.a $(B)/lib/libstorage.a $(B)/lib/libraft.a \
 		$(B)/lib/libbase.a $(LIBS_SYS)
+
+# SQL files against running servers: build/tests/sql/slt --url ... tests/sql/walls/*.slt
+$(B)/obj/tests/sql/slt.o: CFLAGS_ALL += -I/usr/include/postgresql
+$(B)/tests/sql/slt: $(B)/obj/tests/sql/slt.o
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -lpq
