@@ -123,3 +123,16 @@ $(B)/tests/sql/slt: $(B)/obj/tests/sql/slt.o
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -lpq
+
+# The local engine: how fast it is, and one node's log, manifest and tablets crashed at any moment on a simulated disk
+# (build/tests/sim/engine_sim --seeds 1..200).
+$(B)/obj/tests/bench/bench_lsm.o $(B)/obj/tests/sim/engine_sim.o: | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
+$(B)/tests/bench/bench_lsm: $(B)/obj/tests/bench/bench_lsm.o $(B)/lib/libstorage.a $(B)/lib/libraft.a $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
+$(B)/tests/sim/engine_sim: $(B)/obj/tests/sim/engine_sim.o $(B)/lib/libsim.a $(B)/lib/libstorage.a $(B)/lib/libraft.a \
+		$(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)

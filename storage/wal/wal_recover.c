@@ -481,12 +481,13 @@ static int make_file(struct task *task, struct wal *wal, struct wal_segment *seg
     return code;
 }
 
-/* The recovery segment: first what is written again, then, once that is durable, the CUT that makes it count. */
+/* The recovery segment: first what is written again, then, once that is durable, the CUT that makes it count, then a
+ * closing marker. */
 static int write_recovery_segment(struct task *task, struct wal *wal, struct wal_segment *seg,
                                   struct err *err)
 {
     wal_pos cut = wal->durable;
-    uint64_t need = wal->tail_offset + 2 * WAL_REC_BYTES;
+    uint64_t need = wal->tail_offset + 3 * WAL_REC_BYTES;
     seg->size_bytes = need > wal->config.segment_bytes ? need : wal->config.segment_bytes;
     int code = make_file(task, wal, seg, err);
     if (code == ERR_DISK_FULL) {
@@ -505,6 +506,12 @@ static int write_recovery_segment(struct task *task, struct wal *wal, struct wal
     struct wal_rec rec = {.type = WAL_REC_CUT, .index = cut};
     wal->tail_limit = seg->size_bytes;
     wal_encode(wal, &rec, NULL);
+    code = write_tail(task, wal, seg, err);
+    if (code)
+        return code;
+    /* Proof that the CUT was durable, should it be damaged later: old segments may be gone by then. */
+    struct wal_rec close = {.type = WAL_REC_CLOSE};
+    wal_encode(wal, &close, NULL);
     return write_tail(task, wal, seg, err);
 }
 
