@@ -17,12 +17,15 @@ static void keep_value(const struct agg_call *call, struct agg_state_greatest *s
     st->has = true;
 }
 
-/* Integers of one width are compared as such; everything else by its type. */
+/* Integers of one width are compared as such; everything else by its type. Of equals the later is taken (they may print
+ * differently: 3.0 and 3), except of char(n). */
 static bool better(const struct agg_call *call, const struct agg_state_greatest *st, const struct datum *d, bool greatest)
 {
     int cmp;
     bool plain = d->kind == st->value.kind && d->kind != PHYS_BYTES && d->dec_scale == st->value.dec_scale;
     cmp = plain ? datum_compare(d, &st->value) : type_compare(call->arg_types[0], d, &st->value);
+    if (cmp == 0)
+        return call->arg_types[0] != TYPE_BPCHAR;
     return greatest ? cmp > 0 : cmp < 0;
 }
 

@@ -187,7 +187,8 @@ static int nsum_add_i128(struct agg_nsum *s, int128 v, int32_t scale, struct are
         rc = raise_scale(s, scale, arena, err);
     else if (scale < s->scale) {
         int32_t shift = s->scale - scale;
-        if (shift > 38 || __builtin_mul_overflow(v, pow10_of(shift), &v)) {
+        int128 scaled;
+        if (shift > 38 || __builtin_mul_overflow(v, pow10_of(shift), &scaled)) {
             struct arena scratch;
             arena_init(&scratch, NULL);
             struct numeric value = numeric_of_i128(v, scale, &scratch);
@@ -195,6 +196,7 @@ static int nsum_add_i128(struct agg_nsum *s, int128 v, int32_t scale, struct are
             arena_done(&scratch);
             return rc;
         }
+        v = scaled;
     }
     int128 sum;
     if (rc == 0 && __builtin_add_overflow(s->sum, v, &sum)) {

@@ -398,7 +398,7 @@ static inline enum trouble check_narrow(double x, float r)
 #define U_NAME dsign
 #define U_X double
 #define U_R double
-#define U_OP(x, r) (*(r) = (isnan(x) ? (x) : (double)(((x) > 0) - ((x) < 0))), 0u)
+#define U_OP(x, r) (*(r) = (double)(((x) > 0) - ((x) < 0)), 0u)
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
 #undef U_X

@@ -253,6 +253,14 @@ static int lsn_in(const char *text, size_t len, struct datum *out, struct err *e
     return 0;
 }
 
+/* xid and cid are read as strtoul does: what leads, modulo 2^32, never an error. */
+static uint32_t loose_number(const char *text, size_t len)
+{
+    char copy[24] = "";
+    memcpy(copy, text, len < sizeof copy - 1 ? len : sizeof copy - 1);
+    return (uint32_t)strtoul(copy, NULL, 0);
+}
+
 static int no_input(uint32_t oid, struct err *err)
 {
     const struct type_info *t = type_info(oid);
@@ -393,9 +401,9 @@ int type_in(const struct type_env *env, uint32_t oid, int32_t typmod, const char
             *out = bytes_datum(arena, uuid, sizeof uuid);
         return rc;
     }
-    case TYPE_OID:
     case TYPE_XID:
-    case TYPE_CID:
+    case TYPE_CID: *out = datum_i64(loose_number(text, len)); return 0;
+    case TYPE_OID:
         rc = scalar_oid_in(text, len, type_info(oid)->name, &value, err);
         *out = datum_i64(value);
         return rc;
