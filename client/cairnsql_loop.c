@@ -46,6 +46,7 @@ char *cairnsql_read_line(struct cairnsql *shell, const char *prompt)
     struct cairnsql_source *source = shell->source;
     char *line = NULL;
     if (source->interactive) {
+        (void)cairnsql_interrupted(); /* one that cancelled a statement is used up */
         fflush(stdout);
         line = cairnsql_type_line(prompt ? prompt : "");
     } else {
@@ -154,6 +155,23 @@ static bool run_line(struct cairnsql *shell, const char *line)
     return good;
 }
 
+/* help, exit and quit are understood without a backslash where a statement would begin. */
+static bool run_word(struct cairnsql *shell, const char *line)
+{
+    if (!shell->source->interactive || shell->query.len || shell->split.mode != SPLIT_PLAIN)
+        return false;
+    if (strcmp(line, "exit") == 0 || strcmp(line, "quit") == 0)
+        shell->quit = true;
+    else if (strcmp(line, "help") == 0)
+        puts("You are using cairnsql, the SQL shell of Cairn.\n"
+             "Type:  \\? for help with backslash commands\n"
+             "       \\g or terminate with semicolon to execute query\n"
+             "       \\q to quit");
+    else
+        return false;
+    return true;
+}
+
 static void drop_line(struct cairnsql *shell)
 {
     buf_reset(&shell->query);
@@ -190,6 +208,11 @@ enum cairnsql_exit cairnsql_loop(struct cairnsql *shell, struct cairnsql_source 
             buf_put_text(&typed, "\n");
         }
         /* an empty line counts only inside quotes */
+        if (run_word(shell, line)) {
+            free(line);
+            buf_reset(&typed);
+            continue;
+        }
         if (*line || shell->split.mode != SPLIT_PLAIN)
             if (!run_line(shell, line) && !source->interactive &&
                 cairnsql_var_bool(&shell->vars, "ON_ERROR_STOP"))

@@ -279,8 +279,6 @@ static void print_aligned(FILE *out, const struct cairnsql_table *t,
             print_rule(out, &grid, o->border);
         print_headers(out, &grid, o->border);
         print_rule(out, &grid, o->border);
-    } else if (o->border == 2) {
-        print_rule(out, &grid, o->border);
     }
     for (int r = 0; r < t->rows && t->columns; r++)
         print_row(out, t, &grid, r, o);
@@ -336,6 +334,33 @@ static void print_field(FILE *out, const struct cell *h, const struct cell *d, c
     }
 }
 
+/* Widths of the names and of the values, the latter no less than the record's heading needs.
+ * Returns whether a name takes several lines. */
+static bool measure_fields(const struct cairnsql_table *t, const struct grid *grid,
+                           const struct cairnsql_print_options *o, int widths[2])
+{
+    bool multi_name = false, multi_value = false;
+    for (int c = 0; c < t->columns; c++) {
+        int header = cell_width(&grid->headers[c]);
+        widths[0] = header > widths[0] ? header : widths[0];
+        multi_name = multi_name || grid->headers[c].count > 1;
+        for (int r = 0; r < t->rows; r++) {
+            const char *text = text_at(t, r, c, o);
+            int width = cairnsql_text_width(text);
+            widths[1] = width > widths[1] ? width : widths[1];
+            multi_value = multi_value || strchr(text, '\n');
+        }
+    }
+    static const int around_heading[] = {9, 12, 15};
+    static const int around_fields[] = {1, 3, 7};
+    int digits = snprintf(NULL, 0, "%d", t->rows);
+    int least = (o->tuples_only ? 0 : digits + around_heading[o->border]) - widths[0] -
+                around_fields[o->border] - (o->border == 0 && multi_name) -
+                (o->border < 2 && multi_value);
+    widths[1] = least > widths[1] ? least : widths[1];
+    return multi_name;
+}
+
 static void print_expanded(FILE *out, const struct cairnsql_table *t,
                            const struct cairnsql_print_options *o)
 {
@@ -348,16 +373,7 @@ static void print_expanded(FILE *out, const struct cairnsql_table *t,
     }
     struct grid grid = make_grid(t, o);
     int widths[2] = {0, 0};
-    bool multi = false;
-    for (int c = 0; c < t->columns; c++) {
-        int header = cell_width(&grid.headers[c]);
-        widths[0] = header > widths[0] ? header : widths[0];
-        multi = multi || grid.headers[c].count > 1;
-        for (int r = 0; r < t->rows; r++) {
-            int width = cairnsql_text_width(text_at(t, r, c, o));
-            widths[1] = width > widths[1] ? width : widths[1];
-        }
-    }
+    bool multi = measure_fields(t, &grid, o, widths);
     for (int r = 0; r < t->rows; r++) {
         if (!o->tuples_only)
             print_record_rule(out, o->border, r + 1, widths[0], widths[1]);

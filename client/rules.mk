@@ -8,3 +8,11 @@ $(B)/cairnsql: $(CAIRNSQL_OBJ) $(B)/lib/libbase.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ -lpq -ledit $(LIBS_SYS)
 all: $(B)/cairnsql
+
+# Its parts that need no server, tested alone.
+$(B)/tests/unit/client/%: $(B)/obj/tests/unit/client/%.o $(filter-out %_main.o,$(CAIRNSQL_OBJ)) $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(patsubst tests/unit/client/test_%.c,$(B)/obj/client/%.o,\
+		$(@:$(B)/%=%.c)) $(B)/obj/client/cairnsql_var.o $(B)/lib/libbase.a -lcmocka -lpq $(LIBS_SYS)
+$(B)/obj/tests/unit/client/%.o: CFLAGS_ALL += -I/usr/include/postgresql
