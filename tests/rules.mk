@@ -80,9 +80,9 @@ $(B)/tests/fuzz/fuzz_sql: $(B)/obj/tests/fuzz/fuzz_sql.o $(B)/lib/libparser.a $(
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
 
 # The transaction floor under faults, over modelled groups and tablets: build/tests/sim/kv_sim --seeds 1..500, --bugs.
-OBJ_kv_sim := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/sim/kv_sim*.c storage/txn/*.c)) tests/support/kv_rows.c storage/tablet/place.c \
+OBJ_kv_sim := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard tests/sim/kv_sim*.c storage/txn/*.c)) tests/sim/kv_work.c tests/support/kv_rows.c storage/tablet/place.c \
 	storage/tablet/state_map.c)
-$(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/kv_sim*.c)): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
+$(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/kv_*.c)): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
 $(B)/tests/sim/kv_sim: $(OBJ_kv_sim) $(B)/lib/libbase.a
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -136,3 +136,11 @@ $(B)/tests/sim/engine_sim: $(B)/obj/tests/sim/engine_sim.o $(B)/lib/libsim.a $(B
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
+# The transaction floor over everything real below it, in the simulator: build/tests/sim/kv_stack_sim --seeds 1..50.
+$(B)/tests/sim/kv_stack_sim: $(B)/obj/tests/sim/kv_stack_sim.o $(B)/obj/tests/sim/kv_work.o $(B)/lib/libsim.a \
+		$(B)/lib/libsupportkv.a $(B)/lib/libstorage.a $(B)/lib/libraft.a $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/tests/sim/kv_stack_sim.o $(B)/obj/tests/sim/kv_work.o \
+		-Wl,--start-group $(B)/lib/libsim.a $(B)/lib/libsupportkv.a $(B)/lib/libstorage.a $(B)/lib/libraft.a \
+		$(B)/lib/libbase.a -Wl,--end-group $(LIBS_SYS)

@@ -152,7 +152,8 @@ static void run_node(struct task *task, void *arg)
         sim_fail(node->sim, "node %u did not start: %s", node->id, err.message);
         return;
     }
-    sim_work_start(node);
+    kv_work_start(node->sim->work, &(struct kv_work_node){.kv = node->kv, .core = node->core},
+                  node->id == 1 && node->boot == 1);
 }
 
 void sim_node_boot(struct sim *sim, uint32_t id)
@@ -274,7 +275,7 @@ struct ticker {
 static void run_tick(struct sim *sim, struct sim_event *event)
 {
     sim_groups_tick(sim);
-    if (!sim->calm && !sim->config.no_nemesis && prng_chance(&sim->rng, 0.25) && sim_work_ready(sim))
+    if (!sim->calm && !sim->config.no_nemesis && prng_chance(&sim->rng, 0.25) && kv_work_is_ready(sim->work))
         draw_fault(sim);
     sim_at(sim, event, sim->now_ns + 50 * SIM_MS, run_tick);
 }
@@ -338,23 +339,34 @@ static void run_until(struct sim *sim, uint64_t until_ns)
         sim->now_ns = until_ns;
 }
 
+static void start_check(struct sim_node *node, void *arg)
+{
+    kv_work_check(node->sim->work, &(struct kv_work_node){.kv = node->kv, .core = node->core});
+}
+
+static uint64_t tell_time(void *ctx)
+{
+    return ((struct sim *)ctx)->now_ns;
+}
+
 static void run_phases(struct sim *sim)
 {
     uint64_t work_ns = (sim->config.work_ms ? sim->config.work_ms : 4000) * SIM_MS;
-    for (uint32_t i = 0; i < 100 && !sim_work_ready(sim) && !sim->result->failed; i++)
+    for (uint32_t i = 0; i < 100 && !kv_work_is_ready(sim->work) && !sim->result->failed; i++)
         run_until(sim, sim->now_ns + 100 * SIM_MS);
-    if (!sim_work_ready(sim))
+    if (!kv_work_is_ready(sim->work))
         sim_fail(sim, "the work could not be set up");
     run_until(sim, sim->now_ns + work_ns);
     heal_all(sim);
     run_until(sim, sim->now_ns + 1000 * SIM_MS);
-    sim_work_stop(sim);
+    kv_work_stop(sim->work);
     run_until(sim, sim->now_ns + 45000 * SIM_MS); /* commits give up after 30 s, upkeep tidies after 10 s */
-    sim_work_check(sim);
-    for (uint32_t i = 0; i < 100 && !sim_work_checked(sim) && !sim->result->failed; i++)
+    sim_on_core(&sim->nodes[1 + prng_below(&sim->rng, sim->n_nodes)], start_check, NULL);
+    for (uint32_t i = 0; i < 100 && !kv_work_is_checked(sim->work) && !sim->result->failed; i++)
         run_until(sim, sim->now_ns + 100 * SIM_MS);
-    if (!sim_work_checked(sim))
+    if (!kv_work_is_checked(sim->work))
         sim_fail(sim, "the last reading did not end");
+    sim_groups_check(sim);
 }
 
 void kv_sim_run(const struct kv_sim_config *config, struct kv_sim_result *result)
@@ -375,14 +387,21 @@ void kv_sim_run(const struct kv_sim_config *config, struct kv_sim_result *result
     heap_init(&sim->events);
     list_init(&sim->handled);
     sim_groups_init(sim);
-    sim_work_create(sim);
+    sim->work = kv_work_create(&(struct kv_work_world){
+        .ctx = sim,
+        .seed = config->seed,
+        .clients = sim->clients,
+        .prng = &sim->rng,
+        .now_ns = tell_time,
+        .result = result,
+    });
     for (uint32_t id = 1; id <= sim->n_nodes; id++)
         sim_node_boot(sim, id);
     sim_at(sim, &ticker->event, sim->now_ns, run_tick);
     run_phases(sim);
     result->trace_hash = sim->hash;
     result->virtual_ms = sim->now_ns / SIM_MS;
-    sim_work_destroy(sim);
+    kv_work_destroy(sim->work);
     sim_groups_done(sim);
     heap_done(&sim->events);
     /* Fibers of crashed nodes stand where they stood: their memory goes with the process. */

@@ -16,6 +16,7 @@
 #include "storage/tablet/store.h"
 #include "storage/txn/kv_node.h"
 #include "tests/sim/kv_sim.h"
+#include "tests/sim/kv_work.h"
 
 enum { SIM_NODES_MAX = 5, SIM_GROUPS = 4, SIM_METHODS = 64 };
 #define SIM_MS UINT64_C(1000000)
@@ -117,7 +118,7 @@ struct sim {
     uint32_t clients;  /* a node */
     struct list handled; /* requests being worked on */
     uint64_t hash;
-    struct sim_work *work;
+    struct kv_work *work;
 };
 
 void sim_fail(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -139,15 +140,7 @@ void sim_node_groups_create(struct sim_node *node);
 void sim_node_groups_lost(struct sim *sim, uint32_t node);
 void sim_group_depose(struct sim *sim, uint32_t group);
 void sim_groups_tick(struct sim *sim);
+void sim_groups_check(struct sim *sim);
 void sim_lose(struct sim *sim, uint32_t node, uint32_t boot, uint32_t group, struct group_proposal *proposal);
-
-/* ---- work ---- */
-void sim_work_create(struct sim *sim);
-void sim_work_start(struct sim_node *node);
-bool sim_work_ready(const struct sim *sim);
-void sim_work_stop(struct sim *sim);
-void sim_work_check(struct sim *sim);
-bool sim_work_checked(const struct sim *sim);
-void sim_work_destroy(struct sim *sim);
 
 #endif

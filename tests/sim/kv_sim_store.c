@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "storage/txn/txn_command.h"
 #include "tests/sim/kv_sim_int.h"
 #include "tests/sim/kv_sim_lsm.h"
 
@@ -552,4 +553,40 @@ bool store_node_alive(const struct store *store, uint32_t id)
 uint32_t store_node_epoch(const struct store *store, uint32_t id)
 {
     return store->node->sim->nodes[id].boot;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+/* Nothing open is left, and equal logs made equal replicas. */
+void sim_groups_check(struct sim *sim)
+{
+    for (uint32_t id = 1; id <= SIM_GROUPS; id++) {
+        struct buf first = {0};
+        for (uint32_t node = 1; node <= sim->n_nodes; node++) {
+            struct group *r = sim->nodes[node].groups[id];
+            struct group_state_iter it;
+            struct group_state_item item;
+            struct buf bytes = {0};
+            group_state_seek(r, &it, "P", 1, NULL, 0);
+            if (group_state_next(&it, &item))
+                sim_fail(sim, "group %u holds prepared rows at the end", id);
+            group_state_seek(r, &it, "R", 1, NULL, 0);
+            struct txn_record record;
+            while (group_state_next(&it, &item))
+                if (txn_record_decode(item.value, item.value_len, &record) && record.status != TXN_ABORTED)
+                    sim_fail(sim, "group %u holds a record at the end: verdict %u, epoch %u, %u groups, %llu ms old", id,
+                             record.status, record.epoch, record.n_groups,
+                             (unsigned long long)(hlc_micros(hlc_last(&sim->nodes[node].hlc)) -
+                                                  hlc_micros(record.stamp)) / 1000);
+            state_map_encode(&r->state, &bytes);
+            if (node > 1 && r->applied == sim->nodes[1].groups[id]->applied &&
+                (bytes.len != first.len || memcmp(bytes.data, first.data, bytes.len)))
+                sim_fail(sim, "replicas of group %u differ", id);
+            if (node == 1)
+                first = bytes;
+            else
+                buf_done(&bytes);
+        }
+        buf_done(&first);
+    }
 }

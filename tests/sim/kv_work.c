@@ -1,10 +1,14 @@
-/* The work of the transaction simulator and what must hold at its end. */
+#include "tests/sim/kv_work.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "storage/txn/txn_command.h"
-#include "tests/sim/kv_sim_int.h"
-#include "tests/sim/kv_sim_lsm.h"
+#include "base/core.h"
+#include "base/env.h"
 #include "tests/support/kv_rows.h"
+
+#define WORK_MS UINT64_C(1000000)
 
 enum {
     ACCOUNTS = 10,
@@ -24,7 +28,8 @@ struct op {
     uint64_t acked_ns;
 };
 
-struct sim_work {
+struct kv_work {
+    struct kv_work_world world;
     struct kv_rows_table accounts, journal, counters, parents, children, notes;
     bool ready, stop, checking, checked;
     uint32_t n_ops;
@@ -34,33 +39,54 @@ struct sim_work {
 };
 
 struct client {
-    struct sim *sim;
-    struct sim_node *node;
-    struct sim_work *w;
+    struct kv_work *w;
+    struct kv *kv;
+    struct core *core;
+    struct prng *prng;
+    struct kv_sim_result *result;
+    const bool *stop;   /* of the node; may be NULL */
+    uint32_t *running;  /* the same */
     struct task *task;
     struct err err;
 };
+
+static uint64_t now(const struct client *c)
+{
+    return c->w->world.now_ns(c->w->world.ctx);
+}
+
+void kv_work_fail(struct kv_work *w, const char *fmt, ...)
+{
+    va_list args;
+    struct kv_sim_result *result = w->world.result;
+    if (result->failed)
+        return;
+    result->failed = true;
+    va_start(args, fmt);
+    vsnprintf(result->what, sizeof result->what, fmt, args);
+    va_end(args);
+}
 
 /* ---- transactions --------------------------------------------------------------------------- */
 
 static bool chance(struct client *c, double p)
 {
-    return prng_chance(&c->sim->rng, p);
+    return prng_chance(c->prng, p);
 }
 
 static uint64_t draw(struct client *c, uint64_t below)
 {
-    return prng_below(&c->sim->rng, below);
+    return prng_below(c->prng, below);
 }
 
 static struct kv_txn *begin(struct client *c, enum kv_isolation isolation)
 {
     struct kv_txn_options options = {
         .isolation = isolation,
-        .deadline_ns = c->sim->now_ns + (1000 + draw(c, 4000)) * SIM_MS,
+        .deadline_ns = env_mono_ns(c->task->env) + (1000 + draw(c, 4000)) * WORK_MS,
     };
     err_clear(&c->err);
-    return kv_txn_begin(c->node->kv, &options);
+    return kv_txn_begin(c->kv, &options);
 }
 
 static int statement(struct client *c, struct kv_txn *txn, const struct kv_rows_table *a, const struct kv_rows_table *b,
@@ -73,8 +99,8 @@ static int statement(struct client *c, struct kv_txn *txn, const struct kv_rows_
 /* Codes a client may see under faults; anything else is a bug. */
 static void judge_error(struct client *c, int code, const char *where)
 {
-    c->sim->result->deadlocks += code == ERR_DEADLOCK_DETECTED;
-    c->sim->result->timeouts += code == ERR_QUERY_CANCELED;
+    c->result->deadlocks += code == ERR_DEADLOCK_DETECTED;
+    c->result->timeouts += code == ERR_QUERY_CANCELED;
     switch (code) {
     case ERR_SERIALIZATION_FAILURE:
     case ERR_DEADLOCK_DETECTED:
@@ -82,7 +108,7 @@ static void judge_error(struct client *c, int code, const char *where)
     case ERR_QUERY_CANCELED:
     case ERR_LOCK_NOT_AVAILABLE:
     case ERR_SYSTEM_ERROR: return;
-    default: sim_fail(c->sim, "%s: unexpected error %s: %s", where, err_sqlstate(code), c->err.message);
+    default: kv_work_fail(c->w, "%s: unexpected error %s: %s", where, err_sqlstate(code), c->err.message);
     }
 }
 
@@ -91,20 +117,20 @@ static uint8_t finish(struct client *c, struct kv_txn *txn, int code, const char
     if (code) {
         judge_error(c, code, where);
         kv_abort(c->task, txn);
-        c->sim->result->aborted++;
+        c->result->aborted++;
         return OP_ABORTED;
     }
     code = kv_commit(c->task, txn, NULL, &c->err);
     if (!code) {
-        c->sim->result->committed++;
+        c->result->committed++;
         return OP_COMMITTED;
     }
     judge_error(c, code, where);
     if (code == ERR_STATEMENT_COMPLETION_UNKNOWN) {
-        c->sim->result->unknown++;
+        c->result->unknown++;
         return OP_UNKNOWN;
     }
-    c->sim->result->aborted++;
+    c->result->aborted++;
     return OP_ABORTED;
 }
 
@@ -121,13 +147,13 @@ static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_r
                               .n_keys = 2,
                               .unordered = chance(c, 0.5),
                               .lock = scan_locks ? KV_LOCK_NO_KEY_UPDATE : KV_LOCK_NONE};
-    int code = kv_rows_read(c->task, c->node->kv, txn, read, &query, &rows, &c->err);
+    int code = kv_rows_read(c->task, c->kv, txn, read, &query, &rows, &c->err);
     for (int i = 0; i < 2 && !code; i++) {
         const int64_t *row = kv_rows_find(&rows, keys[i]);
         int64_t values[KV_ROWS_COLUMNS_MAX];
         uint8_t result = KV_ROW_OK;
         if (!row) {
-            sim_fail(c->sim, "account %lld is not there", (long long)keys[i]);
+            kv_work_fail(c->w, "account %lld is not there", (long long)keys[i]);
             break;
         }
         balances[i] = row[1];
@@ -136,7 +162,7 @@ static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_r
         if (!code && result == KV_ROW_CHANGED)
             balances[i] = values[1];
         else if (!code && result != KV_ROW_OK)
-            sim_fail(c->sim, "account %lld answers %u to a lock", (long long)keys[i], result);
+            kv_work_fail(c->w, "account %lld answers %u to a lock", (long long)keys[i], result);
     }
     kv_rows_done(&rows);
     return code;
@@ -149,7 +175,7 @@ static int put(struct client *c, struct kv_txn *txn, const struct kv_rows_table 
     uint8_t result;
     int code = kv_rows_write(c->task, txn, t, op, values, &result, &c->err);
     if (!code && result != KV_ROW_OK)
-        sim_fail(c->sim, "a write to storage %llu answers %u", (unsigned long long)t->schema.id, result);
+        kv_work_fail(c->w, "a write to storage %llu answers %u", (unsigned long long)t->schema.id, result);
     return code;
 }
 
@@ -183,18 +209,18 @@ static int check_own_writes(struct client *c, struct kv_txn *txn, const struct k
     struct kv_rows rows = {0};
     struct kv_read now = kv_read_now(txn, read);
     struct kv_rows_query query = {.table = &c->w->accounts, .keys = chance(c, 0.5) ? keys : NULL, .n_keys = 2};
-    int code = kv_rows_read(c->task, c->node->kv, txn, &now, &query, &rows, &c->err);
+    int code = kv_rows_read(c->task, c->kv, txn, &now, &query, &rows, &c->err);
     const int64_t *a = code ? NULL : kv_rows_find(&rows, keys[0]);
     const int64_t *b = code ? NULL : kv_rows_find(&rows, keys[1]);
     if (!code && (!a || !b || a[1] != balances[0] - amount || b[1] != balances[1] + amount))
-        sim_fail(c->sim, "a transaction does not see its own writes");
+        kv_work_fail(c->w, "a transaction does not see its own writes");
     kv_rows_done(&rows);
     return code;
 }
 
 static void do_transfer(struct client *c)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     if (w->n_ops == OPS_MAX)
         return;
     uint32_t id = w->n_ops++;
@@ -220,7 +246,7 @@ static void do_transfer(struct client *c)
         return;
     }
     op->state = finish(c, txn, code, "transfer");
-    op->acked_ns = c->sim->now_ns;
+    op->acked_ns = now(c);
 }
 
 /* ---- readers -------------------------------------------------------------------------------- */
@@ -242,19 +268,19 @@ static void do_sum(struct client *c)
     struct kv_rows_query query = {.table = &c->w->accounts, .unordered = chance(c, 0.5), .reverse = chance(c, 0.3)};
     int code = statement(c, txn, &c->w->accounts, NULL, &read);
     if (!code)
-        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
+        code = kv_rows_read(c->task, c->kv, txn, &read, &query, &first, &c->err);
     if (!code && (first.n != ACCOUNTS || sum_balances(&first) != ACCOUNTS * START_BALANCE))
-        sim_fail(c->sim, "a snapshot of %u accounts sums to %lld", first.n, (long long)sum_balances(&first));
+        kv_work_fail(c->w, "a snapshot of %u accounts sums to %lld", first.n, (long long)sum_balances(&first));
     if (!code && chance(c, 0.5))
-        code = task_sleep(c->task, draw(c, 30 * SIM_MS), &c->err);
+        code = task_sleep(c->task, draw(c, 30 * WORK_MS), &c->err);
     if (!code && isolation == KV_REPEATABLE_READ)
         code = statement(c, txn, &c->w->accounts, NULL, &read);
     if (!code)
-        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
+        code = kv_rows_read(c->task, c->kv, txn, &read, &query, &second, &c->err);
     if (!code && (first.n != second.n ||
                   memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
-        sim_fail(c->sim, "a snapshot changed while it was read");
-    c->sim->result->reads += !code;
+        kv_work_fail(c->w, "a snapshot changed while it was read");
+    c->result->reads += !code;
     if (code)
         judge_error(c, code, "sum");
     kv_abort(c->task, txn);
@@ -271,14 +297,14 @@ static void do_repeat(struct client *c)
     struct kv_rows_query query = {.table = &c->w->counters};
     int code = statement(c, txn, &c->w->counters, NULL, &read);
     if (!code)
-        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &first, &c->err);
+        code = kv_rows_read(c->task, c->kv, txn, &read, &query, &first, &c->err);
     if (!code)
-        code = task_sleep(c->task, draw(c, 200 * SIM_MS), &c->err);
+        code = task_sleep(c->task, draw(c, 200 * WORK_MS), &c->err);
     if (!code)
-        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &second, &c->err);
+        code = kv_rows_read(c->task, c->kv, txn, &read, &query, &second, &c->err);
     if (!code && (first.n != second.n ||
                   memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
-        sim_fail(c->sim, "a snapshot of the counters changed while it was read");
+        kv_work_fail(c->w, "a snapshot of the counters changed while it was read");
     if (code)
         judge_error(c, code, "repeat");
     kv_abort(c->task, txn);
@@ -289,7 +315,7 @@ static void do_repeat(struct client *c)
 /* Whatever was acknowledged before a statement began is seen by it, through any node. */
 static void do_look_up(struct client *c)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     if (!w->n_ops)
         return;
     uint32_t window = chance(c, 0.5) ? 4 : 16;
@@ -305,10 +331,10 @@ static void do_look_up(struct client *c)
     bool all_opened = t == &w->notes || chance(c, 0.5); /* else only what the statement happens to open */
     int code = statement(c, txn, all_opened ? t : &w->counters, NULL, &read);
     if (!code)
-        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+        code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
     if (!code && rows.n != 1)
-        sim_fail(c->sim, "transfer %lld was acknowledged and is not seen", (long long)id);
-    c->sim->result->reads += !code;
+        kv_work_fail(c->w, "transfer %lld was acknowledged and is not seen", (long long)id);
+    c->result->reads += !code;
     if (code)
         judge_error(c, code, "look up");
     kv_abort(c->task, txn);
@@ -319,7 +345,7 @@ static void do_look_up(struct client *c)
 
 static void do_count(struct client *c)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     int64_t key = (int64_t)draw(c, COUNTERS), acked = 0;
     bool locks = chance(c, 0.5);
     struct kv_txn *txn = begin(c, locks ? KV_READ_COMMITTED : KV_REPEATABLE_READ);
@@ -329,11 +355,11 @@ static void do_count(struct client *c)
     acked = w->counter_acked[key];
     int code = statement(c, txn, &w->counters, NULL, &read);
     if (!code)
-        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+        code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
     if (!code && rows.n != 1)
-        sim_fail(c->sim, "counter %lld is not there", (long long)key);
+        kv_work_fail(c->w, "counter %lld is not there", (long long)key);
     if (!code && rows.n == 1 && rows.values[1] < acked)
-        sim_fail(c->sim, "counter %lld reads %lld after %lld were acknowledged", (long long)key,
+        kv_work_fail(c->w, "counter %lld reads %lld after %lld were acknowledged", (long long)key,
                  (long long)rows.values[1], (long long)acked);
     if (!code && rows.n == 1)
         code = put(c, txn, &w->counters, KV_PUT, key, rows.values[1] + 1, 0, 0);
@@ -348,7 +374,7 @@ static void do_count(struct client *c)
 
 static void do_child(struct client *c)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     int64_t parent = (int64_t)draw(c, PARENTS), child = w->child_next++;
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
     struct kv_rows rows = {0};
@@ -358,20 +384,20 @@ static void do_child(struct client *c)
     if (!code)
         code = put(c, txn, &w->children, KV_INSERT, child, parent, 0, 0);
     if (!code)
-        code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+        code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
     if (!code && !rows.n) {
         kv_abort(c->task, txn);
         return;
     }
     if (!code && chance(c, 0.6)) /* the locks alone keep the parent there */
-        code = task_sleep(c->task, draw(c, 400 * SIM_MS), &c->err);
+        code = task_sleep(c->task, draw(c, 400 * WORK_MS), &c->err);
     finish(c, txn, code, "child");
     kv_rows_done(&rows);
 }
 
 static void do_parent(struct client *c)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     int64_t parent = (int64_t)draw(c, PARENTS), values[KV_ROWS_COLUMNS_MAX];
     uint8_t result = KV_ROW_GONE;
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
@@ -387,7 +413,7 @@ static void do_parent(struct client *c)
     } else if (!code) {
         code = statement(c, txn, &w->parents, &w->children, &read);
         if (!code)
-            code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, &rows, &c->err);
+            code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
         if (!code && !rows.n)
             code = put(c, txn, &w->parents, KV_DELETE, parent, 0, 0, 0);
         for (uint32_t i = 0; i < rows.n && i < 30 && !code; i++)
@@ -401,7 +427,7 @@ static void do_parent(struct client *c)
 
 static int set_up_rows(struct client *c, struct kv_txn *txn)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     int code = 0;
     for (int64_t i = 0; i < ACCOUNTS && !code; i++)
         code = put(c, txn, &w->accounts, KV_INSERT, i, START_BALANCE, 0, 0);
@@ -414,12 +440,12 @@ static int set_up_rows(struct client *c, struct kv_txn *txn)
 
 static void set_up(struct client *c)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     struct kv_rows_table *tables[] = {&w->accounts, &w->journal, &w->counters,
                                   &w->parents,  &w->children, &w->notes};
     struct arena arena;
     arena_init(&arena, NULL);
-    while (!w->ready && !c->sim->result->failed) {
+    while (!w->ready && !c->result->failed) {
         struct kv_read read;
         struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
         int code = kv_stmt_begin(c->task, txn, NULL, 0, &read, &c->err);
@@ -448,7 +474,7 @@ static const struct {
 
 static void do_one(struct client *c)
 {
-    uint32_t mix = c->sim->config.seed % 4;
+    uint32_t mix = c->w->world.seed % 4;
     uint32_t dice = (uint32_t)draw(c, 100), sum = 0;
     if (dice < (sum += mixes[mix].transfer))
         do_transfer(c);
@@ -471,13 +497,15 @@ static void run_client(struct task *task, void *arg)
     struct client c = *(struct client *)arg;
     free(arg);
     c.task = task;
-    while (!c.w->stop && !c.sim->result->failed) {
-        if (task_sleep(task, draw(&c, 8 * SIM_MS), &c.err))
+    while (!c.w->stop && !c.result->failed && !(c.stop && *c.stop)) {
+        if (task_sleep(task, draw(&c, 8 * WORK_MS), &c.err))
             break;
         if (!c.w->ready)
             continue;
         do_one(&c);
     }
+    if (c.running)
+        --*c.running;
 }
 
 static void run_setup(struct task *task, void *arg)
@@ -488,59 +516,67 @@ static void run_setup(struct task *task, void *arg)
     set_up(&c);
 }
 
-static void spawn_client(struct sim_node *node, const char *name, task_fn *fn)
+static void spawn_client(struct kv_work *w, const struct kv_work_node *node, const char *name, task_fn *fn)
 {
     struct client *c = calloc(1, sizeof *c);
     if (!c)
         abort();
-    c->sim = node->sim;
-    c->node = node;
-    c->w = node->sim->work;
+    c->w = w;
+    c->kv = node->kv;
+    c->core = node->core;
+    c->prng = w->world.prng;
+    c->result = w->world.result;
+    c->stop = node->stop;
+    c->running = node->running;
     task_spawn(node->core, TASK_TXN, name, fn, c);
 }
 
-void sim_work_start(struct sim_node *node)
+void kv_work_start(struct kv_work *w, const struct kv_work_node *node, bool first)
 {
-    if (node->sim->work->stop)
+    if (w->stop)
         return;
-    if (node->id == 1 && node->boot == 1)
-        spawn_client(node, "setup", run_setup);
-    for (uint32_t i = 0; i < node->sim->clients; i++)
-        spawn_client(node, "client", run_client);
+    if (first)
+        spawn_client(w, node, "setup", run_setup);
+    for (uint32_t i = 0; i < w->world.clients; i++) {
+        if (node->running)
+            ++*node->running;
+        spawn_client(w, node, "client", run_client);
+    }
 }
 
-void sim_work_create(struct sim *sim)
+struct kv_work *kv_work_create(const struct kv_work_world *world)
 {
-    struct sim_work *w = calloc(1, sizeof *w);
+    struct kv_work *w = calloc(1, sizeof *w);
     if (!w)
         abort();
+    w->world = *world;
     kv_rows_table_init(&w->accounts, 20001, 2, 3);
     kv_rows_table_init(&w->journal, 20002, 4, 3);
     kv_rows_table_init(&w->counters, 20003, 2, 1);
     kv_rows_table_init(&w->parents, 20004, 2, 3);
     kv_rows_table_init(&w->children, 20005, 2, 3);
     kv_rows_table_init(&w->notes, 20006, 2, 1);
-    sim->work = w;
+    return w;
 }
 
-bool sim_work_ready(const struct sim *sim)
+bool kv_work_is_ready(const struct kv_work *w)
 {
-    return sim->work->ready;
+    return w->ready;
 }
 
-void sim_work_stop(struct sim *sim)
+void kv_work_stop(struct kv_work *w)
 {
-    sim->work->stop = true;
+    w->stop = true;
 }
 
-bool sim_work_checked(const struct sim *sim)
+bool kv_work_is_checked(const struct kv_work *w)
 {
-    return sim->work->checked;
+    return w->checked;
 }
 
-void sim_work_destroy(struct sim *sim)
+void kv_work_destroy(struct kv_work *w)
 {
-    free(sim->work);
+    free(w);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -554,7 +590,7 @@ static int read_all(struct client *c, const struct kv_rows_table *t, struct kv_r
         rows->n = 0;
         int code = statement(c, txn, t, NULL, &read);
         if (!code)
-            code = kv_rows_read(c->task, c->node->kv, txn, &read, &query, rows, &c->err);
+            code = kv_rows_read(c->task, c->kv, txn, &read, &query, rows, &c->err);
         kv_abort(c->task, txn);
         if (!code || tries == 5)
             return code;
@@ -563,7 +599,7 @@ static int read_all(struct client *c, const struct kv_rows_table *t, struct kv_r
 
 static void check_transfers(struct client *c, const struct kv_rows *accounts, const struct kv_rows *journal)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     int64_t balances[ACCOUNTS];
     uint8_t *seen = calloc(OPS_MAX, 1);
     for (int i = 0; i < ACCOUNTS; i++)
@@ -572,24 +608,24 @@ static void check_transfers(struct client *c, const struct kv_rows *accounts, co
         const int64_t *row = &journal->values[i * journal->width];
         const struct op *op = &w->ops[row[0] < VOID_ID ? row[0] : 0];
         if (row[0] >= VOID_ID) {
-            sim_fail(c->sim, "a row that was rolled back is there");
+            kv_work_fail(c->w, "a row that was rolled back is there");
             break;
         }
         seen[row[0]] = 1;
         balances[row[1]] -= row[3];
         balances[row[2]] += row[3];
         if (row[1] != op->from || row[2] != op->to || row[3] != op->amount)
-            sim_fail(c->sim, "transfer %lld is not what was written", (long long)row[0]);
+            kv_work_fail(c->w, "transfer %lld is not what was written", (long long)row[0]);
         if (op->state == OP_ABORTED)
-            sim_fail(c->sim, "transfer %lld was reported as not committed and is there", (long long)row[0]);
+            kv_work_fail(c->w, "transfer %lld was reported as not committed and is there", (long long)row[0]);
     }
     for (uint32_t i = 0; seen && i < w->n_ops; i++)
         if (w->ops[i].state == OP_COMMITTED && !seen[i])
-            sim_fail(c->sim, "transfer %u was acknowledged and is lost", i);
+            kv_work_fail(c->w, "transfer %u was acknowledged and is lost", i);
     for (uint32_t i = 0; i < accounts->n; i++) {
         const int64_t *row = &accounts->values[i * accounts->width];
         if (row[1] != balances[row[0]])
-            sim_fail(c->sim, "account %lld holds %lld, its transfers make %lld", (long long)row[0],
+            kv_work_fail(c->w, "account %lld holds %lld, its transfers make %lld", (long long)row[0],
                      (long long)row[1], (long long)balances[row[0]]);
     }
     free(seen);
@@ -598,51 +634,17 @@ static void check_transfers(struct client *c, const struct kv_rows *accounts, co
 static void check_rest(struct client *c, const struct kv_rows *counters, const struct kv_rows *parents,
                        const struct kv_rows *children)
 {
-    struct sim_work *w = c->w;
+    struct kv_work *w = c->w;
     for (uint32_t i = 0; i < counters->n; i++) {
         int64_t key = counters->values[i * counters->width], v = counters->values[i * counters->width + 1];
         if (v < w->counter_acked[key] || v > w->counter_acked[key] + w->counter_unknown[key])
-            sim_fail(c->sim, "counter %lld is %lld with %lld acknowledged and %lld unknown", (long long)key,
+            kv_work_fail(c->w, "counter %lld is %lld with %lld acknowledged and %lld unknown", (long long)key,
                      (long long)v, (long long)w->counter_acked[key], (long long)w->counter_unknown[key]);
     }
     for (uint32_t i = 0; i < children->n; i++) {
         const int64_t *row = &children->values[i * children->width];
         if (!kv_rows_find(parents, row[1]))
-            sim_fail(c->sim, "child %lld lost its parent %lld", (long long)row[0], (long long)row[1]);
-    }
-}
-
-/* Nothing open is left, and equal logs made equal replicas. */
-static void check_replicas(struct sim *sim)
-{
-    for (uint32_t id = 1; id <= SIM_GROUPS; id++) {
-        struct buf first = {0};
-        for (uint32_t node = 1; node <= sim->n_nodes; node++) {
-            struct group *r = sim->nodes[node].groups[id];
-            struct group_state_iter it;
-            struct group_state_item item;
-            struct buf bytes = {0};
-            group_state_seek(r, &it, "P", 1, NULL, 0);
-            if (group_state_next(&it, &item))
-                sim_fail(sim, "group %u holds prepared rows at the end", id);
-            group_state_seek(r, &it, "R", 1, NULL, 0);
-            struct txn_record record;
-            while (group_state_next(&it, &item))
-                if (txn_record_decode(item.value, item.value_len, &record) && record.status != TXN_ABORTED)
-                    sim_fail(sim, "group %u holds a record at the end: verdict %u, epoch %u, %u groups, %llu ms old", id,
-                             record.status, record.epoch, record.n_groups,
-                             (unsigned long long)(hlc_micros(hlc_last(&sim->nodes[node].hlc)) -
-                                                  hlc_micros(record.stamp)) / 1000);
-            state_map_encode(&r->state, &bytes);
-            if (node > 1 && r->applied == sim->nodes[1].groups[id]->applied &&
-                (bytes.len != first.len || memcmp(bytes.data, first.data, bytes.len)))
-                sim_fail(sim, "replicas of group %u differ", id);
-            if (node == 1)
-                first = bytes;
-            else
-                buf_done(&bytes);
-        }
-        buf_done(&first);
+            kv_work_fail(c->w, "child %lld lost its parent %lld", (long long)row[0], (long long)row[1]);
     }
 }
 
@@ -658,26 +660,20 @@ static void run_check(struct task *task, void *arg)
     for (uint32_t i = 0; i < 5 && !code; i++)
         code = read_all(&c, tables[i], &rows[i]);
     if (code) {
-        sim_fail(c.sim, "the last reading failed: %s", c.err.message);
+        kv_work_fail(c.w, "the last reading failed: %s", c.err.message);
     } else {
         check_transfers(&c, &rows[0], &rows[1]);
         check_rest(&c, &rows[2], &rows[3], &rows[4]);
-        check_replicas(c.sim);
     }
     for (uint32_t i = 0; i < 5; i++)
         kv_rows_done(&rows[i]);
     c.w->checked = true;
 }
 
-static void start_check(struct sim_node *node, void *arg)
+void kv_work_check(struct kv_work *w, const struct kv_work_node *node)
 {
-    spawn_client(node, "check", run_check);
-}
-
-void sim_work_check(struct sim *sim)
-{
-    if (!sim->work->checking) {
-        sim->work->checking = true;
-        sim_on_core(&sim->nodes[1 + prng_below(&sim->rng, sim->n_nodes)], start_check, NULL);
-    }
+    if (w->checking)
+        return;
+    w->checking = true;
+    spawn_client(w, node, "check", run_check);
 }
