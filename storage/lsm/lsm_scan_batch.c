@@ -62,7 +62,8 @@ static struct batch *begin_batch(struct lsm_scan *scan, uint32_t n_rows, struct 
     pins->counters = scan->counters;
     atomic_fetch_add(&scan->counters->refs, 1);
     pins->n_blocks = scan->n_pins;
-    memcpy(pins->blocks, scan->pins, scan->n_pins * sizeof pins->blocks[0]);
+    if (scan->n_pins)
+        memcpy(pins->blocks, scan->pins, scan->n_pins * sizeof pins->blocks[0]);
     scan->n_pins = 0;
     b->pins = pins;
     b->unpin = unpin_batch;
