@@ -27,6 +27,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/prng.h"
 #include "base/rpc.h"
 #include "executor/exec.h"
 #include "parser/parser.h"
@@ -56,6 +57,7 @@ struct sql_node {
     struct kv *kv;
     struct log *log;
     struct node_catalog *catalog;
+    struct ddl_node *ddl;              /* object locks: server/sql/ddl_node.c */
     struct zone_cache *zones;
     struct session_settings *defaults; /* of new sessions */
     struct mem_account account;        /* unlimited; sum over sessions is in the metrics */
@@ -73,6 +75,8 @@ struct sql_core {
     struct list sessions;     /* struct session.link */
     struct intmap by_pid;
     struct plan_cache *plans;
+    struct list connections;  /* of pgwire */
+    uint32_t n_connections;
 };
 struct sql_core *sql_core_of(struct core *core);
 
@@ -116,6 +120,7 @@ struct session_client_ops {
                          struct err *err);
     /* One CopyData's bytes appended to out; *end: CopyDone. CopyFail is 57014. */
     int (*copy_in)(struct task *task, struct session_client *c, struct buf *out, bool *end, struct err *err);
+    void (*terminate)(struct session_client *c); /* ends the connection once the statement has ended */
 };
 
 /* ---- transactions -------------------------------------------------------------------------------- */
@@ -170,7 +175,10 @@ struct session {
 
     struct session_txn txn;
     struct catalog_view view;  /* of the statement being run; catalog is a counted reference */
-    uint64_t view_stamp;       /* settings and version the search path was resolved for */
+    uint64_t view_stamp;       /* rises whenever view is made anew */
+    uint64_t view_number;      /* node_catalog_number, settings and role it was made of */
+    struct session_settings *view_settings; /* counted */
+    uint32_t view_role;
     uint32_t search_path[32];
 
     struct hashmap prepared;   /* by name */
