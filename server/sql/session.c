@@ -207,7 +207,7 @@ void session_planner_options(struct session *s, const struct type_env *env, cons
                              struct planner_options *out)
 {
     *out = (struct planner_options){.view = &s->view, .env = env, .text = text, .text_len = len,
-                                    .unnest = s->settings->s.unnest_subqueries, .size_est = estimate_size,
+                                    .unnest = s->settings->s.unnest_subqueries, .remote = s->node->remote != NULL, .size_est = estimate_size,
                                     .ctx = s->node->kv, .role_name = s->role, .database_name = s->database,
                                     .session_role_name = s->session_role};
 }

@@ -55,6 +55,7 @@ struct sql_node {
     struct store *store;
     struct placement *placement;
     struct kv *kv;
+    struct exec_remote *remote; /* fragments on other nodes */
     struct log *log;
     struct node_catalog *catalog;
     struct ddl_node *ddl;              /* object locks: server/sql/ddl_node.c */
