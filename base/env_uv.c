@@ -142,10 +142,14 @@ static void *serve_queue(void *arg)
         q->head = job->next;
         if (!q->head)
             q->tail = &q->head;
+        q->busy_count++;
         pthread_mutex_unlock(&q->lock);
         job->fn(&task, job->arg);
         free(job);
         pthread_mutex_lock(&q->lock);
+        q->busy_count--;
+        if (!q->head && !q->busy_count)
+            pthread_cond_broadcast(&q->quiet);
     }
     pthread_mutex_unlock(&q->lock);
     stack_pool_empty(&stack_thread()->segments);
@@ -174,6 +178,7 @@ static void open_queue(struct uv_queue *q, struct env *env, const char *name, ui
     snprintf(q->name, sizeof q->name, "%s", name);
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->ready, NULL);
+    pthread_cond_init(&q->quiet, NULL);
     q->threads = calloc(thread_max, sizeof *q->threads);
     if (!q->threads)
         abort();
@@ -199,6 +204,14 @@ static void push_job(struct uv_queue *q, job_fn *fn, void *arg)
     pthread_mutex_unlock(&q->lock);
 }
 
+static void wait_quiet(struct uv_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    while (q->head || q->busy_count)
+        pthread_cond_wait(&q->quiet, &q->lock);
+    pthread_mutex_unlock(&q->lock);
+}
+
 static void close_queue(struct uv_queue *q)
 {
     pthread_mutex_lock(&q->lock);
@@ -209,6 +222,7 @@ static void close_queue(struct uv_queue *q)
         pthread_join(q->threads[i], NULL);
     free(q->threads);
     pthread_cond_destroy(&q->ready);
+    pthread_cond_destroy(&q->quiet);
     pthread_mutex_destroy(&q->lock);
 }
 
@@ -394,6 +408,8 @@ static void join_core(struct env *env, struct core *core)
 static void free_core(struct env *env, struct core *core)
 {
     struct uv_core *uc = core->env_core;
+    /* A worker may still be in the core_post that ended the core's last wait. */
+    wait_quiet(&of(env)->workers);
     uv_walk(&uc->loop, close_handle, NULL);
     uv_run(&uc->loop, UV_RUN_DEFAULT);
     uv_loop_close(&uc->loop);

@@ -24,8 +24,9 @@ struct uv_queue {
     struct env *env;
     pthread_mutex_t lock;
     pthread_cond_t ready;
+    pthread_cond_t quiet; /* no job is queued or runs */
     struct uv_job *head, **tail;
-    uint32_t thread_max, thread_count, idle_count;
+    uint32_t thread_max, thread_count, idle_count, busy_count;
     pthread_t *threads;
     bool stopping;
     char name[16];

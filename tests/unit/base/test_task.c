@@ -374,7 +374,14 @@ static void crowd_body(struct task *task, void *arg)
     rt_check(alive == 0);
 }
 
-static void test_crowd(void **state) { rt_test_run(crowd_body, NULL); }
+static void test_crowd(void **state)
+{
+#if defined(__SANITIZE_THREAD__)
+    print_message("skipped: ThreadSanitizer keeps a megabyte for each fiber\n");
+    skip();
+#endif
+    rt_test_run(crowd_body, NULL);
+}
 
 int main(void)
 {
