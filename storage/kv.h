@@ -113,6 +113,9 @@ struct kv_txn *kv_txn_begin(struct kv *kv, const struct kv_txn_options *options)
 struct kv_txn_id kv_txn_id_of(const struct kv_txn *txn);
 bool kv_txn_wrote(const struct kv_txn *txn); /* holds provisional rows, locks or storage changes */
 enum kv_retry kv_txn_retry(const struct kv_txn *txn); /* about the last error */
+/* An error that a fragment on another node raised (or the loss of that node): kv_txn_retry speaks of
+ * it from then on. */
+void kv_txn_note_error(struct kv_txn *txn, const struct err *err);
 void kv_txn_set_deadline(struct kv_txn *txn, uint64_t deadline_ns, uint64_t lock_timeout_ns);
 
 /* Both free txn, whatever they return. commit_ts may be NULL; 0 for a transaction that wrote nothing. */

@@ -61,6 +61,8 @@ static int pull_source(struct exchange_op *e, struct source *s, uint32_t rows_ma
     int rc = s->local ? op_next(s->local, rows_max, out, err) : remote_next(e->op.x->env.task, s->remote, out, &e->op.actual, err);
     if (rc == 0 && !*out)
         s->done = true;
+    if (rc && s->remote && e->op.x->env.txn)
+        kv_txn_note_error(e->op.x->env.txn, err);
     return rc;
 }
 

@@ -11,8 +11,8 @@ struct bulk {
     struct buf body;
 };
 
-static int send_bulk(struct task *task, struct kv_txn *txn, const struct kv_schema *schema, struct bulk *bulk,
-                     uint8_t *results, struct err *err)
+static int send_bulk(struct task *task, struct kv_txn *txn, const struct kv_schema *schema,
+                     struct bulk *bulk, uint8_t *results, struct err *err)
 {
     struct buf body = {0}, bytes = {0};
     struct txn_result result = {0};
@@ -30,7 +30,8 @@ static int send_bulk(struct task *task, struct kv_txn *txn, const struct kv_sche
     if (!code && result.status == TXN_UNSURE) {
         /* Sent again, its own rows would look like duplicates. */
         kv_txn_fail(txn, KV_RETRY_TXN);
-        code = err_set(err, ERR_SERIALIZATION_FAILURE, "bulk rows were lost on their way: the leader of a group changed");
+        code = err_set(err, ERR_SERIALIZATION_FAILURE,
+                       "bulk rows were lost on their way: the leader of a group changed");
     }
     if (!code && result.body.len != bulk->n)
         code = err_set(err, ERR_PROTOCOL_VIOLATION, "answer to bulk rows is malformed");
@@ -44,7 +45,8 @@ static int send_bulk(struct task *task, struct kv_txn *txn, const struct kv_sche
     return code;
 }
 
-static struct bulk *find_bulk(struct bulk *bulks, uint32_t *n, uint32_t group, uint32_t n_rows, struct arena *arena)
+static struct bulk *find_bulk(struct bulk *bulks, uint32_t *n, uint32_t group, uint32_t n_rows,
+                              struct arena *arena)
 {
     uint32_t i = 0;
     while (i < *n && bulks[i].group != group)
@@ -67,8 +69,8 @@ static void put_bulk_row(const struct kv_write *write, uint32_t i, uint32_t shar
     bulk->rows[bulk->n++] = i;
 }
 
-int kv_bulk_write(struct task *task, struct kv_txn *txn, const struct kv_write *write, uint8_t *results,
-                  struct err *err)
+int kv_bulk_write(struct task *task, struct kv_txn *txn, const struct kv_write *write,
+                  uint8_t *results, struct err *err)
 {
     const struct kv_schema *schema = write->schema;
     struct arena arena;
@@ -109,7 +111,8 @@ int kv_bulk_drop(struct task *task, struct kv_txn *txn, const struct kv_private 
     uint8_t status;
     int code = 0;
     kv_schema_encode(p->schema, &schema);
-    txn_command_begin(&command, &(struct txn_command){.kind = TXN_BULK_DROP, .txn = txn->id, .n_items = 1}, NULL);
+    txn_command_begin(
+        &command, &(struct txn_command){.kind = TXN_BULK_DROP, .txn = txn->id, .n_items = 1}, NULL);
     txn_item_put(&command, &(struct txn_item){.storage = p->id,
                                               .op = LOCK_OP_DROP,
                                               .data = schema.data,
@@ -139,7 +142,8 @@ int kv_storage_id_next(struct task *task, struct kv *kv, storage_id *out, struct
         struct buf command = {0};
         struct txn_answer answer = {0};
         uint8_t status;
-        txn_command_begin(&command, &(struct txn_command){.kind = TXN_ALLOC, .n_items = TXN_ID_BATCH}, NULL);
+        txn_command_begin(&command,
+                          &(struct txn_command){.kind = TXN_ALLOC, .n_items = TXN_ID_BATCH}, NULL);
         code = txn_send_command(task, kv, PLACE_SYSTEM_GROUP, &command, 0, &answer, &status, err);
         buf_done(&command);
         if (!code) {

@@ -4,13 +4,14 @@
 #include "storage/txn/kv_txn.h"
 
 /* ---- outcome slots --------------------------------------------------------------------------
- * A commit in flight has a slot of its gateway to itself; its outcome stays in the slot until the slot's next commit. A
- * slot whose commit's fate was never learnt is not used again. */
+ * A commit in flight has a slot of its gateway to itself; its outcome stays in the slot until the
+ * slot's next commit. A slot whose commit's fate was never learnt is not used again. */
 
 static uint64_t take_slot(struct kv_core *core)
 {
     uint64_t slot = core->n_free_slots ? core->free_slots[--core->n_free_slots] : core->slot_next++;
-    uint64_t name = (uint64_t)(core->index + 1) << TXN_SLOT_CORE_SHIFT | (slot & ((1u << TXN_SLOT_CORE_SHIFT) - 1));
+    uint64_t name = (uint64_t)(core->index + 1) << TXN_SLOT_CORE_SHIFT |
+                    (slot & ((1u << TXN_SLOT_CORE_SHIFT) - 1));
     return name << TXN_ORDER_BITS | ++core->order_next;
 }
 
@@ -18,7 +19,8 @@ static void give_slot(struct kv_core *core, uint64_t session)
 {
     if (core->n_free_slots == core->cap_free_slots) {
         core->cap_free_slots = core->cap_free_slots ? 2 * core->cap_free_slots : 64;
-        core->free_slots = realloc(core->free_slots, core->cap_free_slots * sizeof *core->free_slots);
+        core->free_slots =
+            realloc(core->free_slots, core->cap_free_slots * sizeof *core->free_slots);
         if (!core->free_slots)
             abort();
     }
@@ -38,10 +40,10 @@ struct commit {
     struct kv_part **parts;
     uint32_t *groups;
     struct prepare *prepares;
-    bool sent;           /* something may have reached a log */
-    uint8_t outcome;     /* TXN_COMMITTED, TXN_ABORTED; TXN_NONE while open */
+    bool sent;       /* something may have reached a log */
+    uint8_t outcome; /* TXN_COMMITTED, TXN_ABORTED; TXN_NONE while open */
     hlc_time ts;
-    struct err reason;   /* of a refusal */
+    struct err reason; /* of a refusal */
     enum kv_retry retry;
 };
 
@@ -64,9 +66,10 @@ static void encode_body(const struct commit *c, const struct kv_part *part, stru
         buf_put_le32(body, c->groups[i]);
 }
 
-/* Sends COMMIT or PREPARE to a group until an answer is there. Returns 0 or the error of a refusal. */
-static int send_commit(struct task *task, struct commit *c, struct kv_part *part, uint8_t op, uint8_t *status,
-                       struct txn_answer *answer, struct err *err)
+/* Sends COMMIT or PREPARE to a group until an answer is there. Returns 0 or the error of a refusal.
+ */
+static int send_commit(struct task *task, struct commit *c, struct kv_part *part, uint8_t op,
+                       uint8_t *status, struct txn_answer *answer, struct err *err)
 {
     struct txn_call call;
     struct txn_result result = {0};
@@ -83,7 +86,8 @@ static int send_commit(struct task *task, struct commit *c, struct kv_part *part
         code = txn_send(task, c->txn->kv, &call, true, &result, err);
     } while (!code && result.status == TXN_UNSURE); /* a repeat is answered from the first */
     *status = code ? TXN_FAILED : result.status;
-    if (!code && result.status == TXN_OK && !txn_answer_decode(result.body.data, result.body.len, answer))
+    if (!code && result.status == TXN_OK &&
+        !txn_answer_decode(result.body.data, result.body.len, answer))
         code = err_set(err, ERR_PROTOCOL_VIOLATION, "answer to a commit is malformed");
     buf_done(&body);
     buf_done(&result.body);
@@ -99,8 +103,10 @@ static void set_reason(struct commit *c, uint8_t status, const struct err *err)
         c->reason = *err;
         return;
     }
-    err_set(&c->reason, ERR_SERIALIZATION_FAILURE, "could not serialize access: locks of the transaction were lost");
-    err_hint(&c->reason, "The leader of a group changed before the commit. The transaction might succeed if retried.");
+    err_set(&c->reason, ERR_SERIALIZATION_FAILURE,
+            "could not serialize access: locks of the transaction were lost");
+    err_hint(&c->reason, "The leader of a group changed before the commit. The transaction might "
+                         "succeed if retried.");
 }
 
 static void decide(struct commit *c, uint8_t outcome, hlc_time ts)
@@ -109,8 +115,8 @@ static void decide(struct commit *c, uint8_t outcome, hlc_time ts)
     c->ts = outcome == TXN_COMMITTED ? ts : 0;
 }
 
-/* Refused somewhere, or no answer: the log of the anchor's group says what became of it; if nothing did, it is aborted
- * there before anybody is told so. */
+/* Refused somewhere, or no answer: the log of the anchor's group says what became of it; if nothing
+ * did, it is aborted there before anybody is told so. */
 static void ask_outcome(struct task *task, struct commit *c)
 {
     struct txn_answer answer;
@@ -119,7 +125,8 @@ static void ask_outcome(struct task *task, struct commit *c)
         decide(c, TXN_ABORTED, 0);
         return;
     }
-    if (txn_resolve_fate(task, c->txn->kv, &c->txn->id, c->session, c->anchor, c->deadline_ns, &answer, &err))
+    if (txn_resolve_fate(task, c->txn->kv, &c->txn->id, c->session, c->anchor, c->deadline_ns,
+                         &answer, &err))
         return;
     decide(c, answer.verdict == TXN_COMMITTED ? TXN_COMMITTED : TXN_ABORTED, answer.ts);
 }
@@ -220,8 +227,8 @@ static void commit_many(struct task *task, struct commit *c)
     else if (got != DECIDED)
         ask_outcome(task, c);
     if (c->outcome != TXN_NONE)
-        txn_finish_start(c->txn->core, &c->txn->id, c->session, c->anchor, c->epoch, c->outcome, c->ts, c->groups,
-                         c->n, true);
+        txn_finish_start(c->txn->core, &c->txn->id, c->session, c->anchor, c->epoch, c->outcome,
+                         c->ts, c->groups, c->n, true);
 }
 
 /* ---- commit --------------------------------------------------------------------------------- */
@@ -267,13 +274,14 @@ static void release_locks(struct task *task, struct kv_txn *txn, const struct co
 static int fail_commit(struct commit *c, struct err *err)
 {
     if (c->outcome == TXN_NONE) {
-        log_event(c->txn->kv->env->log, LOG_WARN, "commit_unknown", LOG_U64("number", c->txn->id.number),
-                  LOG_U64("anchor", c->anchor));
+        log_event(c->txn->kv->env->log, LOG_WARN, "commit_unknown",
+                  LOG_U64("number", c->txn->id.number), LOG_U64("anchor", c->anchor));
         return err_set(err, ERR_STATEMENT_COMPLETION_UNKNOWN,
                        "the outcome of the commit could not be learnt in time");
     }
     if (!c->reason.code)
-        err_set(&c->reason, ERR_SERIALIZATION_FAILURE, "could not serialize access: the transaction was aborted");
+        err_set(&c->reason, ERR_SERIALIZATION_FAILURE,
+                "could not serialize access: the transaction was aborted");
     if (err)
         *err = c->reason;
     return c->reason.code;
@@ -295,7 +303,8 @@ int kv_commit(struct task *task, struct kv_txn *txn, hlc_time *commit_ts, struct
     if (!c.n) {
         release_locks(task, txn, NULL);
         kv_txn_free(txn);
-        return err_set(err, ERR_SERIALIZATION_FAILURE, "could not serialize access: locks of the transaction were lost");
+        return err_set(err, ERR_SERIALIZATION_FAILURE,
+                       "could not serialize access: locks of the transaction were lost");
     }
     txn->committing = true;
     c.session = take_slot(core);
@@ -326,7 +335,8 @@ void kv_abort(struct task *task, struct kv_txn *txn)
     task_mask(task);
     for (struct kv_private *p = txn->privates; p; p = p->next)
         if (p->bulk_seq)
-            (void)!kv_bulk_drop(task, txn, p, &err); /* what could not be told is found by the groups' upkeep */
+            (void)!kv_bulk_drop(task, txn, p,
+                                &err); /* what could not be told is found by the groups' upkeep */
     release_locks(task, txn, NULL);
     task_unmask(task);
     kv_txn_free(txn);

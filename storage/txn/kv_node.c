@@ -29,8 +29,8 @@ static void destroy_machine(void *machine)
     txn_group_destroy(g);
 }
 
-static void apply_machine(void *machine, struct group_apply *apply, const struct group_command *command,
-                          struct buf *answer)
+static void apply_machine(void *machine, struct group_apply *apply,
+                          const struct group_command *command, struct buf *answer)
 {
     txn_group_apply(machine, apply, command, answer);
 }
@@ -160,7 +160,8 @@ void kv_place(struct kv *kv, const struct kv_schema *schema, node_id *nodes)
 {
     struct store_route route;
     for (uint32_t i = 0; i < schema->n_shards; i++)
-        nodes[i] = store_route(kv->store, kv_group_of(kv, schema, i), &route) ? route.leader_node : 0;
+        nodes[i] =
+            store_route(kv->store, kv_group_of(kv, schema, i), &route) ? route.leader_node : 0;
 }
 
 node_id kv_self(struct kv *kv)

@@ -1,5 +1,5 @@
-/* kv_node.h: how a node gets its struct kv: created before the store opens (it is the machine of every group), started
- * when the store stands.
+/* kv_node.h: how a node gets its struct kv: created before the store opens (it is the machine of
+ * every group), started when the store stands.
  *
  *     kv_node_create(&config, &kv)              registers the RPC handlers (before rpc_listen)
  *     store_open(.machine = &kv_machine_ops, .machine_factory = kv, ...)
@@ -23,22 +23,22 @@ struct store;
 struct kv_node_config {
     struct runtime *runtime;
     struct rpc *rpc;
-    uint32_t self;            /* node id */
-    uint64_t lock_bytes_max;  /* of one group's lock table; 0 = 256 MiB: beyond it 53200 */
-    uint64_t retention_us;    /* versions younger than this are kept for readers; 0 = 5 s */
-    uint32_t faults;          /* planted bugs, storage/txn/txn_fault.h; tests only */
-    uint64_t recover_us;      /* an open outcome this old is looked into; 0 = 200 ms */
-    bool recover_unasked;     /* without asking the gateway first; tests only: recovery may start at any moment */
+    uint32_t self;           /* node id */
+    uint64_t lock_bytes_max; /* of one group's lock table; 0 = 256 MiB: beyond it 53200 */
+    uint64_t retention_us;   /* versions younger than this are kept for readers; 0 = 5 s */
+    uint32_t faults;         /* planted bugs, storage/txn/txn_fault.h; tests only */
+    uint64_t recover_us;     /* an open outcome this old is looked into; 0 = 200 ms */
+    bool recover_unasked; /* without asking the gateway first; tests only: recovery may start at any
+                             moment */
 };
 
 extern const struct group_machine_ops kv_machine_ops;
 
-int kv_node_create(const struct kv_node_config *config, struct kv **out, struct err *err) MUST_CHECK;
-int kv_node_start(struct task *task, struct kv *kv, struct store *store, struct err *err) MUST_CHECK;
+int kv_node_create(const struct kv_node_config *config, struct kv **out,
+                   struct err *err) MUST_CHECK;
+int kv_node_start(struct task *task, struct kv *kv, struct store *store,
+                  struct err *err) MUST_CHECK;
 void kv_node_stop(struct task *task, struct kv *kv);
 void kv_node_destroy(struct kv *kv);
-
-/* What kv.h answers with an error raised by a fragment on another node, so that kv_txn_retry speaks of it. */
-void kv_node_note_error(struct kv_txn *txn, const struct err *err);
 
 #endif

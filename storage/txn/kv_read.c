@@ -1,8 +1,17 @@
 #include "storage/txn/kv_read.h"
 
 #include "base/buf.h"
+#include "base/core.h"
+#include "base/env.h"
 
 enum { READ_FORMAT = 1, READ_HAS_WRITES = 1 };
+
+/* Deadlines are points on a node's own clock: between nodes the time left travels. */
+static uint64_t read_clock(void)
+{
+    struct core *core = core_running();
+    return core ? env_mono_ns(core->env) : 0;
+}
 
 void kv_read_encode(const struct kv_read *read, struct buf *out)
 {
@@ -16,7 +25,8 @@ void kv_read_encode(const struct kv_read *read, struct buf *out)
     buf_put_le64(out, read->read_ts);
     buf_put_le64(out, read->uncertain_limit);
     buf_put_le32(out, read->read_seq);
-    buf_put_le64(out, read->deadline_ns);
+    uint64_t now = read->deadline_ns ? read_clock() : 0;
+    buf_put_le64(out, read->deadline_ns > now || !read->deadline_ns ? read->deadline_ns - now : 1);
     buf_put_le16(out, read->n_void);
     buf_put_le16(out, read->n_opened);
     buf_put_le16(out, read->n_holds);
@@ -50,6 +60,8 @@ int kv_read_decode(const uint8_t *data, size_t len, struct arena *arena, struct 
     read.uncertain_limit = buf_take_le64(&r);
     read.read_seq = buf_take_le32(&r);
     read.deadline_ns = buf_take_le64(&r);
+    if (read.deadline_ns)
+        read.deadline_ns += read_clock();
     read.n_void = buf_take_le16(&r);
     read.n_opened = buf_take_le16(&r);
     read.n_holds = buf_take_le16(&r);

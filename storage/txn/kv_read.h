@@ -1,11 +1,13 @@
 /* kv_read.h: small pure helpers about struct kv_read: which own writes a reading sees, its bytes.
  *
- *   read := format(1 byte, =1) gateway boot_epoch (fixed32) number (fixed64) isolation flags(1 = has_writes)
- *           class read_ts uncertain_limit (fixed64) read_seq (fixed32) time_left_ns (fixed64, 0 = none)
- *           n_void n_opened n_holds (fixed16), from to (fixed32) x n_void, group (fixed32) x n_opened,
+ *   read := format(1 byte, =1) gateway boot_epoch (fixed32) number (fixed64) isolation
+ *           flags(1 = has_writes) class read_ts uncertain_limit (fixed64) read_seq (fixed32)
+ *           time left in ns (fixed64, 0 = none) n_void n_opened n_holds (fixed16),
+ *           from to (fixed32) x n_void, group (fixed32) x n_opened,
  *           group (fixed32) lock_epoch incarnation (fixed64) x n_holds
  *
- * kv.h's kv_read_encode writes the deadline as it stands: whoever sends it turns it into time left (kv_read_rebase).
+ * The deadline is a point on the reader's own monotonic clock (its core's); encode and decode turn
+ * it into time left and back.
  */
 #ifndef CAIRN_STORAGE_TXN_KV_READ_H
 #define CAIRN_STORAGE_TXN_KV_READ_H

@@ -10,7 +10,8 @@ static int compare_points(const struct kv_span *a, const struct kv_span *b)
 }
 
 /* Ordered scans of points read them in key order: a merge sort, stable. */
-static void sort_points(const struct kv_span *spans, uint32_t *order, uint32_t *scratch, uint32_t n, bool reverse)
+static void sort_points(const struct kv_span *spans, uint32_t *order, uint32_t *scratch, uint32_t n,
+                        bool reverse)
 {
     if (n < 2)
         return;
@@ -132,8 +133,8 @@ int kv_scan_open(struct task *task, struct kv *kv, struct kv_txn *txn, const str
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static int next_in_turn(struct task *task, struct kv_scan *scan, uint32_t rows_max, struct batch **out,
-                        struct err *err)
+static int next_in_turn(struct task *task, struct kv_scan *scan, uint32_t rows_max,
+                        struct batch **out, struct err *err)
 {
     *out = NULL;
     while (scan->at_stream < scan->n_streams) {
@@ -167,7 +168,8 @@ static int fill_stream(struct task *task, struct kv_stream *s, struct err *err)
 static struct batch *make_output(const struct kv_scan *scan, uint32_t rows)
 {
     const struct kv_scan_spec *spec = scan->spec;
-    struct batch *out = batch_create((uint32_t)spec->n_columns + scan->with_key + spec->with_span, NULL);
+    struct batch *out =
+        batch_create((uint32_t)spec->n_columns + scan->with_key + spec->with_span, NULL);
     uint32_t c = 0;
     for (; c < spec->n_columns; c++) {
         int at = kv_schema_column(spec->schema, spec->column_ids[c]);
@@ -189,7 +191,8 @@ static void set_rows(struct batch *batch, uint32_t n)
 }
 
 /* The stream with the next row in key order, NULL at the end. */
-static int choose_stream(struct task *task, struct kv_scan *scan, struct kv_stream **best, struct err *err)
+static int choose_stream(struct task *task, struct kv_scan *scan, struct kv_stream **best,
+                         struct err *err)
 {
     *best = NULL;
     for (uint32_t i = 0; i < scan->n_streams; i++) {
@@ -206,8 +209,8 @@ static int choose_stream(struct task *task, struct kv_scan *scan, struct kv_stre
     return 0;
 }
 
-static int next_merged(struct task *task, struct kv_scan *scan, uint32_t rows_max, struct batch **out,
-                       struct err *err)
+static int next_merged(struct task *task, struct kv_scan *scan, uint32_t rows_max,
+                       struct batch **out, struct err *err)
 {
     uint32_t rows = rows_max && rows_max < BATCH_ROWS ? rows_max : BATCH_ROWS, n = 0;
     struct batch *batch = make_output(scan, rows);
@@ -247,7 +250,8 @@ static uint32_t *list_lock_columns(struct kv_scan *scan)
     return ids;
 }
 
-static bool changed_row_passes(const struct kv_scan_spec *spec, const struct batch *changed, uint32_t row)
+static bool changed_row_passes(const struct kv_scan_spec *spec, const struct batch *changed,
+                               uint32_t row)
 {
     struct datum values[spec->schema->n_columns];
     for (uint32_t i = 0; i < spec->n_tests; i++) {
@@ -257,8 +261,8 @@ static bool changed_row_passes(const struct kv_scan_spec *spec, const struct bat
     return kv_schema_tests_pass(spec->schema, spec->tests, spec->n_tests, values);
 }
 
-static uint32_t put_locked(const struct kv_scan *scan, const struct batch *found, const struct batch *changed,
-                           const uint8_t *results, struct batch *out)
+static uint32_t put_locked(const struct kv_scan *scan, const struct batch *found,
+                           const struct batch *changed, const uint8_t *results, struct batch *out)
 {
     const struct kv_scan_spec *spec = scan->spec;
     uint32_t n = 0;
@@ -279,8 +283,8 @@ static uint32_t put_locked(const struct kv_scan *scan, const struct batch *found
 }
 
 /* Locks each row found and puts its latest version in place of what the snapshot showed. */
-static int lock_batch(struct task *task, struct kv_scan *scan, struct batch *take_found, struct batch **out,
-                      struct err *err)
+static int lock_batch(struct task *task, struct kv_scan *scan, struct batch *take_found,
+                      struct batch **out, struct err *err)
 {
     const struct kv_scan_spec *spec = scan->spec;
     uint32_t n = batch_count(take_found);

@@ -36,7 +36,7 @@ bool kv_schema_is_key(const struct kv_schema *schema, uint32_t c)
 static uint32_t measure_part(const struct key_part *part, const uint8_t *at, const uint8_t *end)
 {
     static const uint8_t widths[PHYS_KIND_COUNT] = {
-        [PHYS_BOOL] = 1,   [PHYS_INT16] = 2,    [PHYS_INT32] = 4,   [PHYS_INT64] = 8,
+        [PHYS_BOOL] = 1,    [PHYS_INT16] = 2,   [PHYS_INT32] = 4,   [PHYS_INT64] = 8,
         [PHYS_INT128] = 16, [PHYS_FLOAT32] = 4, [PHYS_FLOAT64] = 8,
     };
     const uint8_t *start = at;
@@ -90,7 +90,8 @@ uint32_t kv_schema_shard_of(const struct kv_schema *schema, const uint8_t *key, 
 }
 
 /* The bytes are at or below the smallest key greater than all that start with prefix. */
-static bool is_within_prefix(const uint8_t *end, uint32_t end_len, const uint8_t *prefix, uint32_t len)
+static bool is_within_prefix(const uint8_t *end, uint32_t end_len, const uint8_t *prefix,
+                             uint32_t len)
 {
     while (len > 0 && prefix[len - 1] == 0xff)
         len--;
@@ -218,24 +219,31 @@ static bool check_test(const struct kv_test *test, const struct datum *value)
     if (value->null)
         return false;
     switch ((enum kv_test_op)test->op) {
-    case KV_NOT_NULL: return true;
-    case KV_EQ: return datum_compare(value, &test->values[0]) == 0;
-    case KV_LT: return datum_compare(value, &test->values[0]) < 0;
-    case KV_LE: return datum_compare(value, &test->values[0]) <= 0;
-    case KV_GT: return datum_compare(value, &test->values[0]) > 0;
-    case KV_GE: return datum_compare(value, &test->values[0]) >= 0;
+    case KV_NOT_NULL:
+        return true;
+    case KV_EQ:
+        return datum_compare(value, &test->values[0]) == 0;
+    case KV_LT:
+        return datum_compare(value, &test->values[0]) < 0;
+    case KV_LE:
+        return datum_compare(value, &test->values[0]) <= 0;
+    case KV_GT:
+        return datum_compare(value, &test->values[0]) > 0;
+    case KV_GE:
+        return datum_compare(value, &test->values[0]) >= 0;
     case KV_IN:
         for (uint32_t i = 0; i < test->n_values; i++)
             if (datum_compare(value, &test->values[i]) == 0)
                 return true;
         return false;
-    case KV_IS_NULL: break;
+    case KV_IS_NULL:
+        break;
     }
     return false;
 }
 
-bool kv_schema_tests_pass(const struct kv_schema *schema, const struct kv_test *tests, uint32_t n_tests,
-                          const struct datum *values)
+bool kv_schema_tests_pass(const struct kv_schema *schema, const struct kv_test *tests,
+                          uint32_t n_tests, const struct datum *values)
 {
     for (uint32_t i = 0; i < n_tests; i++) {
         int c = kv_schema_column(schema, tests[i].column_id);
@@ -263,7 +271,8 @@ void kv_schema_encode(const struct kv_schema *schema, struct buf *out)
         bool null = absent->null || absent->kind == 0;
         buf_put_le32(out, column->id);
         buf_put_u8(out, column->kind);
-        buf_put_u8(out, (uint8_t)((null ? COLUMN_NULL : 0) | (column->dec_scale >= 0 ? COLUMN_DEC : 0)));
+        buf_put_u8(out,
+                   (uint8_t)((null ? COLUMN_NULL : 0) | (column->dec_scale >= 0 ? COLUMN_DEC : 0)));
         buf_put_le16(out, (uint16_t)column->dec_scale);
         if (null)
             continue;

@@ -104,7 +104,7 @@ static void fetch_answer(struct task *task, struct kv_stream *s)
     struct buf request = {0};
     struct txn_result result = {0};
     uint64_t max = s->limit && s->limit < UINT32_MAX ? s->limit : 0;
-    txn_scan_request_encode(&s->scan->read, env_mono_ns(kv->env), &s->spec, (uint32_t)max, &request);
+    txn_scan_request_encode(&s->scan->read, &s->spec, (uint32_t)max, &request);
     struct txn_call call = {
         .op = TXN_OP_SCAN,
         .class_ = s->scan->read.class_,
@@ -158,7 +158,8 @@ void kv_stream_start(struct task *task, struct kv_stream *s)
     start_fetch(task, s);
 }
 
-/* The answer being consumed is exhausted or missing: gets the next one, and asks for the one behind it. */
+/* The answer being consumed is exhausted or missing: gets the next one, and asks for the one behind
+ * it. */
 static int need_answer(struct task *task, struct kv_stream *s, struct err *err)
 {
     if (s->fetching) {

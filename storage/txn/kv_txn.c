@@ -1,7 +1,6 @@
-/* The gateway's transaction: its beginning, statements, savepoints. kv_commit.c ends it. */
-#include <stdlib.h>
-
 #include "storage/txn/kv_txn.h"
+
+#include <stdlib.h>
 
 struct kv_txn *kv_txn_begin(struct kv *kv, const struct kv_txn_options *options)
 {
@@ -64,12 +63,20 @@ void kv_txn_fail(struct kv_txn *txn, enum kv_retry retry)
     txn->retry = retry;
 }
 
-void kv_node_note_error(struct kv_txn *txn, const struct err *err)
+void kv_txn_note_error(struct kv_txn *txn, const struct err *err)
 {
-    if (err->code == ERR_SERIALIZATION_FAILURE)
+    switch (err->code) {
+    case ERR_SERIALIZATION_FAILURE:
+    case ERR_CONNECTION_DOES_NOT_EXIST:
+    case ERR_CONNECTION_FAILURE: /* fragments only read: they may be sent again */
         kv_txn_fail(txn, KV_RETRY_STATEMENT);
-    else if (err->code == ERR_OBJECT_NOT_IN_PREREQUISITE_STATE)
+        break;
+    case ERR_OBJECT_NOT_IN_PREREQUISITE_STATE:
         kv_txn_fail(txn, KV_RETRY_SCHEMA);
+        break;
+    default:
+        break;
+    }
 }
 
 /* ---- participants --------------------------------------------------------------------------- */
@@ -93,8 +100,8 @@ struct kv_part *kv_txn_part(struct kv_txn *txn, uint32_t group)
     return &txn->parts[txn->n_parts++];
 }
 
-void kv_txn_call_init(const struct kv_txn *txn, const struct kv_part *part, uint8_t op, uint32_t group,
-                      struct txn_call *call)
+void kv_txn_call_init(const struct kv_txn *txn, const struct kv_part *part, uint8_t op,
+                      uint32_t group, struct txn_call *call)
 {
     *call = (struct txn_call){
         .op = op,
@@ -126,7 +133,8 @@ struct opening {
     struct task_group *children;
 };
 
-static int open_group(struct task *task, struct kv_txn *txn, uint32_t group, hlc_time *clock, struct err *err)
+static int open_group(struct task *task, struct kv_txn *txn, uint32_t group, hlc_time *clock,
+                      struct err *err)
 {
     struct txn_call call;
     struct txn_result result = {0};
@@ -152,7 +160,8 @@ static bool is_led_here(struct kv *kv, struct task *task, uint32_t group)
     return g && store_group_core(kv->store, group) == task_core(task) && g->leading;
 }
 
-/* The largest clock among the leaders of the groups: every commit acknowledged before now is at or below it. */
+/* The largest clock among the leaders of the groups: every commit acknowledged before now is at or
+ * below it. */
 static int open_groups(struct task *task, struct kv_txn *txn, const uint32_t *groups, uint32_t n,
                        hlc_time *newest, struct err *err)
 {
@@ -197,7 +206,8 @@ static uint32_t list_groups(const struct kv_txn *txn, const struct kv_schema *co
 {
     uint32_t n = 0;
     if (txn->options.isolation != KV_READ_COMMITTED) {
-        for (uint32_t group = PLACE_SYSTEM_GROUP; group < PLACE_DATA_GROUP_FIRST + txn->kv->n_data_groups; group++)
+        for (uint32_t group = PLACE_SYSTEM_GROUP;
+             group < PLACE_DATA_GROUP_FIRST + txn->kv->n_data_groups; group++)
             add_group(groups, &n, group);
         return n;
     }
@@ -215,8 +225,9 @@ static void keep_opened(struct kv_txn *txn, const uint32_t *groups, uint32_t n)
     txn->n_opened = (uint16_t)n;
 }
 
-static int choose_snapshot(struct task *task, struct kv_txn *txn, const struct kv_schema *const *schemas,
-                           uint32_t n_schemas, struct err *err)
+static int choose_snapshot(struct task *task, struct kv_txn *txn,
+                           const struct kv_schema *const *schemas, uint32_t n_schemas,
+                           struct err *err)
 {
     uint32_t max = txn->kv->n_data_groups + 1;
     uint32_t groups[max];
@@ -237,14 +248,16 @@ static int choose_snapshot(struct task *task, struct kv_txn *txn, const struct k
 /* The locks as they are now; readings made before keep their own list. */
 static void fill_holds(struct kv_txn *txn, struct kv_read *read)
 {
-    struct kv_hold *holds = txn->n_parts ? arena_array(&txn->arena, struct kv_hold, txn->n_parts) : NULL;
+    struct kv_hold *holds =
+        txn->n_parts ? arena_array(&txn->arena, struct kv_hold, txn->n_parts) : NULL;
     read->has_writes = txn->n_parts > 0;
     read->n_holds = 0;
     read->holds = holds;
     for (uint32_t i = 0; i < txn->n_parts; i++) {
         const struct kv_part *part = &txn->parts[i];
         if (part->incarnation)
-            holds[read->n_holds++] = (struct kv_hold){part->group, part->lock_epoch, part->incarnation};
+            holds[read->n_holds++] =
+                (struct kv_hold){part->group, part->lock_epoch, part->incarnation};
     }
 }
 
@@ -270,7 +283,8 @@ int kv_stmt_begin(struct task *task, struct kv_txn *txn, const struct kv_schema 
                   uint32_t n_schemas, struct kv_read *read, struct err *err)
 {
     if (txn->options.isolation == KV_SERIALIZABLE)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "isolation level SERIALIZABLE is not supported");
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "isolation level SERIALIZABLE is not supported");
     txn->retry = KV_RETRY_NONE;
     txn->statements++;
     if (txn->options.isolation == KV_READ_COMMITTED || !txn->read_ts) {

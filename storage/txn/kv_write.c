@@ -4,12 +4,14 @@
 
 uint32_t kv_group_of(struct kv *kv, const struct kv_schema *schema, uint32_t shard)
 {
-    return schema->groups && schema->groups[shard] ? schema->groups[shard]
-                                                   : place_shard(schema->home, shard, kv->n_data_groups);
+    return schema->groups && schema->groups[shard]
+               ? schema->groups[shard]
+               : place_shard(schema->home, shard, kv->n_data_groups);
 }
 
-int kv_txn_request(struct task *task, struct kv_txn *txn, struct kv_part *part, uint8_t op, const struct buf *body,
-                   hlc_time read_ts, struct txn_result *result, struct err *err)
+int kv_txn_request(struct task *task, struct kv_txn *txn, struct kv_part *part, uint8_t op,
+                   const struct buf *body, hlc_time read_ts, struct txn_result *result,
+                   struct err *err)
 {
     struct txn_call call;
     uint32_t group = part->group;
@@ -51,8 +53,9 @@ struct shares {
     struct share *list;
 };
 
-static int split_rows(struct kv_txn *txn, const struct kv_schema *schema, const struct bytes_view *keys,
-                      uint32_t n_rows, struct arena *arena, struct shares *out)
+static int split_rows(struct kv_txn *txn, const struct kv_schema *schema,
+                      const struct bytes_view *keys, uint32_t n_rows, struct arena *arena,
+                      struct shares *out)
 {
     uint32_t max = schema->n_shards < n_rows ? schema->n_shards : n_rows;
     uint32_t *group_of = arena_array(arena, uint32_t, n_rows);
@@ -83,7 +86,8 @@ static int split_rows(struct kv_txn *txn, const struct kv_schema *schema, const 
     return 0;
 }
 
-static void put_row(const struct kv_write *write, uint32_t i, uint16_t shard, struct buf *row, struct buf *body)
+static void put_row(const struct kv_write *write, uint32_t i, uint16_t shard, struct buf *row,
+                    struct buf *body)
 {
     buf_put_varint(body, shard);
     buf_put_sized(body, view_data(&write->keys[i]), write->keys[i].len);
@@ -180,8 +184,8 @@ static struct batch *make_changed(const struct kv_lock_request *request)
     return batch;
 }
 
-static int put_changed(const struct kv_lock_request *request, uint32_t i, uint8_t answer, const uint8_t *bytes,
-                       size_t len, struct batch *batch, struct err *err)
+static int put_changed(const struct kv_lock_request *request, uint32_t i, uint8_t answer,
+                       const uint8_t *bytes, size_t len, struct batch *batch, struct err *err)
 {
     if (answer == KV_ROW_MOVED) {
         struct datum key = datum_bytes(bytes, (uint32_t)len);
@@ -190,18 +194,19 @@ static int put_changed(const struct kv_lock_request *request, uint32_t i, uint8_
     }
     struct datum values[request->schema->n_columns];
     const struct bytes_view *key = &request->keys[i];
-    if (!kv_schema_row_decode(request->schema, view_data(key), key->len, bytes, (uint32_t)len, values,
-                              batch->arena))
+    if (!kv_schema_row_decode(request->schema, view_data(key), key->len, bytes, (uint32_t)len,
+                              values, batch->arena))
         return err_set(err, ERR_DATA_CORRUPTED, "row of storage %llu is malformed",
                        (unsigned long long)request->schema->id);
     for (uint32_t c = 0; c < request->n_columns; c++)
-        vec_put(&batch->cols[c], i, &values[kv_schema_column(request->schema, request->column_ids[c])],
-                batch->arena);
+        vec_put(&batch->cols[c], i,
+                &values[kv_schema_column(request->schema, request->column_ids[c])], batch->arena);
     return 0;
 }
 
 static int take_answers(const struct kv_lock_request *request, const struct share *share,
-                        const struct buf *body, uint8_t *results, struct batch **changed, struct err *err)
+                        const struct buf *body, uint8_t *results, struct batch **changed,
+                        struct err *err)
 {
     struct buf_reader in = buf_reader_of(body->data, body->len);
     for (uint32_t i = 0; i < share->n; i++) {
@@ -239,7 +244,8 @@ static int lock_share(struct task *task, struct kv_txn *txn, const struct kv_loc
         buf_put_varint(&body, share->shards[i]);
         buf_put_sized(&body, view_data(key), key->len);
     }
-    int code = kv_txn_request(task, txn, part, TXN_OP_LOCK, &body, request->read->read_ts, &result, err);
+    int code =
+        kv_txn_request(task, txn, part, TXN_OP_LOCK, &body, request->read->read_ts, &result, err);
     if (!code)
         code = take_answers(request, share, &result.body, results, changed, err);
     buf_done(&body);
@@ -247,8 +253,8 @@ static int lock_share(struct task *task, struct kv_txn *txn, const struct kv_loc
     return code;
 }
 
-int kv_lock(struct task *task, struct kv_txn *txn, const struct kv_lock_request *request, uint8_t *results,
-            struct batch **changed, struct err *err)
+int kv_lock(struct task *task, struct kv_txn *txn, const struct kv_lock_request *request,
+            uint8_t *results, struct batch **changed, struct err *err)
 {
     struct arena arena;
     struct shares shares;
@@ -273,8 +279,8 @@ int kv_lock(struct task *task, struct kv_txn *txn, const struct kv_lock_request 
 
 /* ---- storage changes ------------------------------------------------------------------------ */
 
-static int change_storage(struct task *task, struct kv_txn *txn, uint8_t op, const struct kv_schema *schema,
-                          struct err *err)
+static int change_storage(struct task *task, struct kv_txn *txn, uint8_t op,
+                          const struct kv_schema *schema, struct err *err)
 {
     struct buf body = {0};
     struct txn_result result = {0};
@@ -300,8 +306,8 @@ static int change_storage(struct task *task, struct kv_txn *txn, uint8_t op, con
     return code;
 }
 
-int kv_storage_create(struct task *task, struct kv_txn *txn, struct kv_schema *schema, struct arena *arena,
-                      struct err *err)
+int kv_storage_create(struct task *task, struct kv_txn *txn, struct kv_schema *schema,
+                      struct arena *arena, struct err *err)
 {
     uint32_t *groups = arena_array(arena, uint32_t, schema->n_shards);
     for (uint32_t shard = 0; shard < schema->n_shards; shard++)

@@ -63,7 +63,8 @@ struct lock_txn *lock_table_txn_add(struct lock_table *table, const struct kv_tx
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static struct lock_space *find_space(const struct lock_table *table, uint64_t storage, uint16_t shard)
+static struct lock_space *find_space(const struct lock_table *table, uint64_t storage,
+                                     uint16_t shard)
 {
     return intmap_get(&table->spaces, storage << 16 | shard);
 }
@@ -166,9 +167,7 @@ static void drop_row_if_idle(struct lock_table *table, struct lock_row *row)
 
 static struct lock_holder *find_holder(const struct lock_row *row, const struct lock_txn *txn)
 {
-    list_each(struct lock_holder, h, &row->holders, row_link)
-        if (h->txn == txn)
-            return h;
+    list_each(struct lock_holder, h, &row->holders, row_link) if (h->txn == txn) return h;
     return NULL;
 }
 
@@ -178,19 +177,20 @@ uint8_t lock_held(const struct lock_row *row, const struct lock_txn *txn)
     return holder ? holder->mode : KV_LOCK_NONE;
 }
 
-static bool is_blocked_by_holders(const struct lock_row *row, const struct lock_txn *txn, uint8_t mode)
+static bool is_blocked_by_holders(const struct lock_row *row, const struct lock_txn *txn,
+                                  uint8_t mode)
 {
-    list_each(struct lock_holder, h, &row->holders, row_link)
-        if (h->txn != txn && lock_modes_conflict(h->mode, mode))
-            return true;
+    list_each(struct lock_holder, h, &row->holders,
+              row_link) if (h->txn != txn && lock_modes_conflict(h->mode, mode)) return true;
     return false;
 }
 
 /* By waiters before `until` (NULL: by any). */
-static bool is_blocked_by_waiters(const struct lock_row *row, const struct lock_txn *txn, uint8_t mode,
-                                  const struct lock_waiter *until)
+static bool is_blocked_by_waiters(const struct lock_row *row, const struct lock_txn *txn,
+                                  uint8_t mode, const struct lock_waiter *until)
 {
-    list_each(struct lock_waiter, w, &row->waiters, link) {
+    list_each(struct lock_waiter, w, &row->waiters, link)
+    {
         if (w == until)
             return false;
         if (w->txn != txn && lock_modes_conflict(w->mode, mode))
@@ -199,7 +199,8 @@ static bool is_blocked_by_waiters(const struct lock_row *row, const struct lock_
     return false;
 }
 
-static void add_holder(struct lock_table *table, struct lock_txn *txn, struct lock_row *row, uint8_t mode)
+static void add_holder(struct lock_table *table, struct lock_txn *txn, struct lock_row *row,
+                       uint8_t mode)
 {
     struct lock_holder *holder = find_holder(row, txn);
     if (holder) {
@@ -233,8 +234,8 @@ bool lock_acquire(struct lock_table *table, struct lock_txn *txn, uint64_t stora
     return true;
 }
 
-bool lock_is_free(const struct lock_table *table, const struct lock_txn *txn, uint64_t storage, uint16_t shard,
-                  const void *key, uint32_t key_len, uint8_t mode)
+bool lock_is_free(const struct lock_table *table, const struct lock_txn *txn, uint64_t storage,
+                  uint16_t shard, const void *key, uint32_t key_len, uint8_t mode)
 {
     struct lock_row *row = lock_table_find(table, storage, shard, key, key_len);
     if (!row)
@@ -244,8 +245,8 @@ bool lock_is_free(const struct lock_table *table, const struct lock_txn *txn, ui
                             (held || !is_blocked_by_waiters(row, txn, mode, NULL)));
 }
 
-void lock_wait(struct lock_table *table, struct lock_waiter *waiter, struct lock_txn *txn, struct lock_row *row,
-               uint8_t mode)
+void lock_wait(struct lock_table *table, struct lock_waiter *waiter, struct lock_txn *txn,
+               struct lock_row *row, uint8_t mode)
 {
     waiter->txn = txn;
     waiter->row = row;
@@ -268,7 +269,8 @@ static void leave_queue(struct lock_waiter *waiter)
 /* After a holder or waiter went: whoever need not wait any more, in order. */
 static void grant_waiters(struct lock_table *table, struct lock_row *row)
 {
-    list_each_safe(struct lock_waiter, w, &row->waiters, link) {
+    list_each_safe(struct lock_waiter, w, &row->waiters, link)
+    {
         if (is_blocked_by_holders(row, w->txn, w->mode) ||
             (!lock_held(row, w->txn) && is_blocked_by_waiters(row, w->txn, w->mode, w)))
             continue;
@@ -304,12 +306,13 @@ void lock_release(struct lock_table *table, struct lock_txn *txn, struct lock_ro
 uint32_t lock_blockers(const struct lock_waiter *waiter, struct lock_txn **out, uint32_t max)
 {
     uint32_t n = 0;
-    list_each(struct lock_holder, h, &waiter->row->holders, row_link)
-        if (h->txn != waiter->txn && lock_modes_conflict(h->mode, waiter->mode) && n < max)
-            out[n++] = h->txn;
+    list_each(struct lock_holder, h, &waiter->row->holders,
+              row_link) if (h->txn != waiter->txn && lock_modes_conflict(h->mode, waiter->mode) &&
+                            n < max) out[n++] = h->txn;
     if (lock_held(waiter->row, waiter->txn))
         return n;
-    list_each(struct lock_waiter, w, &waiter->row->waiters, link) {
+    list_each(struct lock_waiter, w, &waiter->row->waiters, link)
+    {
         if (w == waiter)
             break;
         bool known = w->txn == waiter->txn || !lock_modes_conflict(w->mode, waiter->mode);
@@ -337,8 +340,8 @@ void lock_waits_fail(struct lock_table *table, struct lock_txn *txn, int code)
 
 /* ---- values --------------------------------------------------------------------------------- */
 
-void lock_value_put(struct lock_table *table, struct lock_txn *txn, struct lock_row *row, uint32_t seq,
-                    enum lock_op op, const void *data, uint32_t len)
+void lock_value_put(struct lock_table *table, struct lock_txn *txn, struct lock_row *row,
+                    uint32_t seq, enum lock_op op, const void *data, uint32_t len)
 {
     assert(!row->writer || row->writer == txn);
     struct lock_value *value = arena_new(&txn->arena, struct lock_value);
@@ -364,7 +367,8 @@ const struct lock_value *lock_value_seen(const struct lock_row *row, uint32_t re
 
 void lock_txn_rollback(struct lock_table *table, struct lock_txn *txn, uint32_t from)
 {
-    list_each(struct lock_holder, h, &txn->holders, txn_link) {
+    list_each(struct lock_holder, h, &txn->holders, txn_link)
+    {
         if (h->row->writer != txn)
             continue;
         while (h->row->value && h->row->value->seq >= from)

@@ -63,8 +63,8 @@ static uint8_t *copy_bytes(const uint8_t *data, uint32_t len)
     return copy;
 }
 
-static void raise_span(struct read_cache *cache, uint64_t storage, uint16_t shard, const struct kv_span *span,
-                       hlc_time ts, const struct kv_txn_id *reader)
+static void raise_span(struct read_cache *cache, uint64_t storage, uint16_t shard,
+                       const struct kv_span *span, hlc_time ts, const struct kv_txn_id *reader)
 {
     uint32_t oldest = 0;
     for (uint32_t i = 0; i < cache->n_spans; i++) {
@@ -98,15 +98,16 @@ static void raise_span(struct read_cache *cache, uint64_t storage, uint16_t shar
     };
 }
 
-void read_cache_raise(struct read_cache *cache, uint64_t storage, uint16_t shard, const struct kv_span *span,
-                      hlc_time ts, const struct kv_txn_id *reader)
+void read_cache_raise(struct read_cache *cache, uint64_t storage, uint16_t shard,
+                      const struct kv_span *span, hlc_time ts, const struct kv_txn_id *reader)
 {
     if (ts > cache->newest)
         cache->newest = ts;
     if (ts <= cache->low_water)
         return;
     if (span->point)
-        raise_mark(&cache->points[choose_point(storage, shard, span->start, span->start_len)], ts, reader);
+        raise_mark(&cache->points[choose_point(storage, shard, span->start, span->start_len)], ts,
+                   reader);
     else
         raise_span(cache, storage, shard, span, ts, reader);
 }
@@ -115,7 +116,8 @@ hlc_time read_cache_newest_other(const struct read_cache *cache, uint64_t storag
                                  const void *key, uint32_t key_len, const struct kv_txn_id *reader)
 {
     hlc_time newest = cache->low_water;
-    hlc_time ts = newest_of_mark(&cache->points[choose_point(storage, shard, key, key_len)], reader);
+    hlc_time ts =
+        newest_of_mark(&cache->points[choose_point(storage, shard, key, key_len)], reader);
     if (ts > newest)
         newest = ts;
     for (uint32_t i = 0; i < cache->n_spans; i++) {
@@ -130,8 +132,8 @@ hlc_time read_cache_newest_other(const struct read_cache *cache, uint64_t storag
     return newest;
 }
 
-hlc_time read_cache_newest(const struct read_cache *cache, uint64_t storage, uint16_t shard, const void *key,
-                           uint32_t key_len)
+hlc_time read_cache_newest(const struct read_cache *cache, uint64_t storage, uint16_t shard,
+                           const void *key, uint32_t key_len)
 {
     return read_cache_newest_other(cache, storage, shard, key, key_len, NULL);
 }

@@ -15,8 +15,8 @@ struct applying {
 
 /* ---- looking at the state store ------------------------------------------------------------- */
 
-static bool get_state(const struct group *group, const uint8_t *key, uint32_t len, const uint8_t **value,
-                      size_t *value_len)
+static bool get_state(const struct group *group, const uint8_t *key, uint32_t len,
+                      const uint8_t **value, size_t *value_len)
 {
     return group_state_get(group, key, len, value, value_len);
 }
@@ -28,7 +28,8 @@ uint32_t txn_state_generation(const struct group *group)
     return group_state_get(group, "G", 1, &value, &len) && len == 4 ? load_le32(value) : 1;
 }
 
-bool txn_state_record(const struct group *group, const struct kv_txn_id *txn, struct txn_record *out)
+bool txn_state_record(const struct group *group, const struct kv_txn_id *txn,
+                      struct txn_record *out)
 {
     uint8_t key[TXN_KEY_MAX];
     const uint8_t *value;
@@ -37,7 +38,8 @@ bool txn_state_record(const struct group *group, const struct kv_txn_id *txn, st
            txn_record_decode(value, len, out);
 }
 
-bool txn_state_prepared(const struct group *group, const struct kv_txn_id *txn, struct txn_command *out)
+bool txn_state_prepared(const struct group *group, const struct kv_txn_id *txn,
+                        struct txn_command *out)
 {
     uint8_t key[TXN_KEY_MAX];
     const uint8_t *value;
@@ -52,11 +54,13 @@ static bool find_slot(const struct group *group, const struct kv_txn_id *txn, ui
     uint8_t key[TXN_KEY_MAX];
     const uint8_t *value;
     size_t len;
-    return session && get_state(group, key, txn_key_slot(key, txn, TXN_SLOT_OF(session)), &value, &len) &&
+    return session &&
+           get_state(group, key, txn_key_slot(key, txn, TXN_SLOT_OF(session)), &value, &len) &&
            txn_slot_decode(value, len, out);
 }
 
-static bool find_marker(const struct group *group, const struct kv_txn_id *txn, struct txn_marker *out)
+static bool find_marker(const struct group *group, const struct kv_txn_id *txn,
+                        struct txn_marker *out)
 {
     uint8_t key[TXN_KEY_MAX];
     const uint8_t *value;
@@ -65,7 +69,8 @@ static bool find_marker(const struct group *group, const struct kv_txn_id *txn, 
            txn_marker_decode(value, len, out);
 }
 
-static bool find_forbid(const struct group *group, const struct kv_txn_id *txn, struct txn_forbid *out)
+static bool find_forbid(const struct group *group, const struct kv_txn_id *txn,
+                        struct txn_forbid *out)
 {
     uint8_t key[TXN_KEY_MAX];
     const uint8_t *value;
@@ -105,13 +110,15 @@ bool txn_state_outcome(const struct group *group, const struct kv_txn_id *txn, u
 
 /* ---- changing it ---------------------------------------------------------------------------- */
 
-static void put_state(struct applying *a, const uint8_t *key, uint32_t key_len, struct buf *take_value)
+static void put_state(struct applying *a, const uint8_t *key, uint32_t key_len,
+                      struct buf *take_value)
 {
     group_state_put(a->apply, key, key_len, take_value->data, take_value->len);
     buf_done(take_value);
 }
 
-static void put_record(struct applying *a, const struct kv_txn_id *txn, const struct txn_record *record)
+static void put_record(struct applying *a, const struct kv_txn_id *txn,
+                       const struct txn_record *record)
 {
     uint8_t key[TXN_KEY_MAX];
     struct buf value = {0};
@@ -119,16 +126,17 @@ static void put_record(struct applying *a, const struct kv_txn_id *txn, const st
     put_state(a, key, txn_key_make(key, 'R', txn), &value);
 }
 
-static void put_slot(struct applying *a, const struct kv_txn_id *txn, uint64_t session, uint8_t outcome,
-                     hlc_time ts)
+static void put_slot(struct applying *a, const struct kv_txn_id *txn, uint64_t session,
+                     uint8_t outcome, hlc_time ts)
 {
     struct txn_slot old;
-    if (!session ||
-        (find_slot(a->group, txn, session, &old) && TXN_ORDER_OF(old.session) > TXN_ORDER_OF(session)))
+    if (!session || (find_slot(a->group, txn, session, &old) &&
+                     TXN_ORDER_OF(old.session) > TXN_ORDER_OF(session)))
         return;
     uint8_t key[TXN_KEY_MAX];
     struct buf value = {0};
-    struct txn_slot slot = {.number = txn->number, .outcome = outcome, .ts = ts, .session = session};
+    struct txn_slot slot = {
+        .number = txn->number, .outcome = outcome, .ts = ts, .session = session};
     txn_slot_put(&value, &slot);
     put_state(a, key, txn_key_slot(key, txn, TXN_SLOT_OF(session)), &value);
 }
@@ -181,10 +189,11 @@ static void apply_items(struct applying *a, const struct txn_command *command, h
     struct txn_item item;
     for (uint32_t i = 0; i < command->n_items && txn_item_take(&in, &item); i++) {
         switch ((enum lock_op)item.op) {
-        case LOCK_OP_NONE: break;
+        case LOCK_OP_NONE:
+            break;
         case LOCK_OP_PUT:
-            group_tablet_put(a->apply, item.storage, item.shard, item.key, item.key_len, ts, item.data,
-                             item.data_len);
+            group_tablet_put(a->apply, item.storage, item.shard, item.key, item.key_len, ts,
+                             item.data, item.data_len);
             break;
         case LOCK_OP_DELETE:
             group_tablet_delete(a->apply, item.storage, item.shard, item.key, item.key_len, ts,
@@ -192,7 +201,9 @@ static void apply_items(struct applying *a, const struct txn_command *command, h
             break;
         case LOCK_OP_CREATE:
         case LOCK_OP_ALTER:
-        case LOCK_OP_DROP: apply_change(a, &item); break;
+        case LOCK_OP_DROP:
+            apply_change(a, &item);
+            break;
         }
     }
 }
@@ -257,8 +268,8 @@ static void apply_prepare(struct applying *a, const uint8_t *bytes, size_t size)
 }
 
 /* STAGING under `epoch` -> outcome. */
-static void decide_record(struct applying *a, const struct kv_txn_id *txn, struct txn_record *record,
-                          uint8_t outcome, hlc_time ts)
+static void decide_record(struct applying *a, const struct kv_txn_id *txn,
+                          struct txn_record *record, uint8_t outcome, hlc_time ts)
 {
     struct buf groups = {0};
     buf_put(&groups, record->groups, 4u * record->n_groups); /* its bytes go with the old value */
@@ -288,7 +299,8 @@ static void apply_cas(struct applying *a)
         return;
     }
     if (record.status == TXN_STAGING && record.epoch == c->epoch)
-        decide_record(a, &c->txn, &record, c->flags & TXN_TO_COMMITTED ? TXN_COMMITTED : TXN_ABORTED, c->ts);
+        decide_record(a, &c->txn, &record,
+                      c->flags & TXN_TO_COMMITTED ? TXN_COMMITTED : TXN_ABORTED, c->ts);
     txn_state_record(a->group, &c->txn, &record);
     set_answer(a->answer, record.status, record.epoch, record.ts);
     fill_groups(a->answer, &record);
@@ -382,13 +394,19 @@ static void apply_finish(struct applying *a, txn_apply_seen *seen, void *arg)
     for (uint32_t i = 0; i < a->c->n_items && txn_finish_take(&in, &f); i++) {
         bool taken = false;
         switch ((enum txn_finish_what)f.what) {
-        case TXN_RESOLVE: taken = apply_resolve(a, &f); break;
+        case TXN_RESOLVE:
+            taken = apply_resolve(a, &f);
+            break;
         case TXN_DROP_RECORD:
             if (txn_state_record(a->group, &f.txn, &record) && record.status != TXN_STAGING)
                 drop_state(a, 'R', &f.txn);
             break;
-        case TXN_DROP_MARKER: drop_state(a, 'M', &f.txn); break;
-        case TXN_DROP_FORBID: drop_state(a, 'F', &f.txn); break;
+        case TXN_DROP_MARKER:
+            drop_state(a, 'M', &f.txn);
+            break;
+        case TXN_DROP_FORBID:
+            drop_state(a, 'F', &f.txn);
+            break;
         }
         if (seen)
             seen(arg, &f, taken);
@@ -447,13 +465,15 @@ static bool is_expired(char letter, const struct group_state_item *item, hlc_tim
     struct txn_marker marker;
     switch (letter) {
     case 'R':
-        return txn_record_decode(item->value, item->value_len, &record) && record.status == TXN_ABORTED &&
-               record.stamp < before;
+        return txn_record_decode(item->value, item->value_len, &record) &&
+               record.status == TXN_ABORTED && record.stamp < before;
     case 'M':
-        return txn_marker_decode(item->value, item->value_len, &marker) && marker.outcome == TXN_ABORTED &&
-               marker.stamp < before;
-    case 'F': return txn_forbid_decode(item->value, item->value_len, &forbid) && forbid.stamp < before;
-    default: return txn_slot_decode(item->value, item->value_len, &slot) && slot.ts < before;
+        return txn_marker_decode(item->value, item->value_len, &marker) &&
+               marker.outcome == TXN_ABORTED && marker.stamp < before;
+    case 'F':
+        return txn_forbid_decode(item->value, item->value_len, &forbid) && forbid.stamp < before;
+    default:
+        return txn_slot_decode(item->value, item->value_len, &slot) && slot.ts < before;
     }
 }
 
@@ -476,7 +496,8 @@ static void expire_letter(struct applying *a, char letter)
 }
 
 void txn_apply(struct group_apply *apply, uint32_t faults, const struct txn_command *command,
-               const uint8_t *bytes, size_t size, struct txn_answer *answer, txn_apply_seen *seen, void *arg)
+               const uint8_t *bytes, size_t size, struct txn_answer *answer, txn_apply_seen *seen,
+               void *arg)
 {
     struct applying a = {apply, group_apply_group(apply), faults, command, answer};
     answer->verdict = TXN_NONE;
@@ -486,15 +507,31 @@ void txn_apply(struct group_apply *apply, uint32_t faults, const struct txn_comm
     answer->n_groups = 0;
     answer->generation = command->generation;
     switch ((enum txn_kind)command->kind) {
-    case TXN_COMMIT: apply_commit(&a); break;
-    case TXN_PREPARE: apply_prepare(&a, bytes, size); break;
-    case TXN_FINISH: apply_finish(&a, seen, arg); break;
-    case TXN_CAS: apply_cas(&a); break;
-    case TXN_ASK: apply_ask(&a); break;
-    case TXN_FORBID: apply_forbid(&a); break;
+    case TXN_COMMIT:
+        apply_commit(&a);
+        break;
+    case TXN_PREPARE:
+        apply_prepare(&a, bytes, size);
+        break;
+    case TXN_FINISH:
+        apply_finish(&a, seen, arg);
+        break;
+    case TXN_CAS:
+        apply_cas(&a);
+        break;
+    case TXN_ASK:
+        apply_ask(&a);
+        break;
+    case TXN_FORBID:
+        apply_forbid(&a);
+        break;
     case TXN_BULK:
-    case TXN_BULK_DROP: apply_bulk(&a); break;
-    case TXN_ALLOC: apply_alloc(&a); break;
+    case TXN_BULK_DROP:
+        apply_bulk(&a);
+        break;
+    case TXN_ALLOC:
+        apply_alloc(&a);
+        break;
     case TXN_GC:
         group_gc_threshold_set(apply, command->ts);
         expire_letter(&a, 'R');

@@ -1,7 +1,8 @@
 /* Batches between nodes.
  *
  *     batch := n_rows, n_cols (varints), column x n_cols
- *     column := kind (u8) dec_scale (le16) has_nulls (u8), validity words (le64 each, when has_nulls), then
+ *     column := kind (u8) dec_scale (le16) has_nulls (u8),
+ *               validity words (le64 each, when has_nulls), then
  *               fixed width: the values as they are; BYTES: lengths (varint each), bytes
  */
 #include "storage/txn/txn_scan.h"

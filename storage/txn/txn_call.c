@@ -35,8 +35,8 @@ void txn_call_encode(const struct txn_call *call, uint64_t now_ns, struct buf *o
     buf_put(out, call->body, call->body_len);
 }
 
-int txn_call_decode(const uint8_t *bytes, size_t len, uint64_t now_ns, struct arena *arena, struct txn_call *out,
-                    struct err *err)
+int txn_call_decode(const uint8_t *bytes, size_t len, uint64_t now_ns, struct arena *arena,
+                    struct txn_call *out, struct err *err)
 {
     struct buf_reader in = buf_reader_of(bytes, len);
     struct txn_call c = {0};
@@ -79,7 +79,8 @@ int txn_call_decode(const uint8_t *bytes, size_t len, uint64_t now_ns, struct ar
 
 void txn_err_put(struct buf *out, const struct err *err)
 {
-    const char *const texts[] = {err_sqlstate(err->code), err->message, err->detail, err->hint, err->where};
+    const char *const texts[] = {err_sqlstate(err->code), err->message, err->detail, err->hint,
+                                 err->where};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         buf_put_sized(out, texts[i], strlen(texts[i]));
 }

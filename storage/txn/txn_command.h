@@ -8,19 +8,24 @@
  *     40  u64 ts           48  u64 stamp      56  u16 n_groups    58  u16 zero   60  u32 n_items
  *     64  u32 group x n_groups, item x n_items
  *
- * ts: COMMIT commit_ts, PREPARE prepare_ts, CAS commit_ts, GC threshold. stamp: the proposer's clock, for ages.
+ * ts: COMMIT commit_ts, PREPARE prepare_ts, CAS commit_ts, GC threshold. stamp: the proposer's
+ * clock, for ages.
  *
- *     item   := storage, shard (varints) mode op (u8) key, data (varint length and bytes)    COMMIT, PREPARE, BULK
- *     finish := u8 what, u8 outcome, u8 at_anchor, txn id, session, epoch, anchor, ts        FINISH: instead of items
+ *     item   := storage, shard (varints) mode op (u8) key, data (varint length and bytes)
+ *               COMMIT, PREPARE, BULK
+ *     finish := u8 what, u8 outcome, u8 at_anchor, txn id, session, epoch, anchor, ts
+ *               FINISH: instead of items
  *
  * A prepared row set is kept in the state store as the very bytes of its PREPARE entry.
  *
- *     answer := u8 verdict, u32 epoch, u64 ts, u32 generation, u64 first, u16 n_groups, u32 x n_groups
+ *     answer := u8 verdict, u32 epoch, u64 ts, u32 generation, u64 first, u16 n_groups,
+ *               u32 x n_groups
  *
- * State store: first byte of the key, then the transaction (gateway, boot epoch, number, big endian):
- *     'P' prepared rows    'R' record (anchor)    'M' resolve marker    'F' forbid
- *     'S' + gateway, boot epoch, session: outcome slot    'B' + storage: bulk rows of a running transaction
- *     'G' generation    'I' next storage id
+ * State store: first byte of the key, then the transaction (gateway, boot epoch, number, big
+ * endian):
+ *     'P' prepared rows     'R' record (anchor)     'M' resolve marker     'F' forbid
+ *     'S' + gateway, boot epoch, slot: outcome      'G' generation         'I' next storage id
+ *     'B' + storage: bulk rows of a running transaction
  */
 #ifndef CAIRN_STORAGE_TXN_TXN_COMMAND_H
 #define CAIRN_STORAGE_TXN_TXN_COMMAND_H
@@ -50,13 +55,13 @@ enum txn_verdict {
     TXN_NONE,      /* nothing known */
     TXN_COMMITTED, /* at ts */
     TXN_ABORTED,
-    TXN_PREPARED,  /* at ts under epoch */
-    TXN_STAGING,   /* the record says: undecided, epoch and groups */
+    TXN_PREPARED, /* at ts under epoch */
+    TXN_STAGING,  /* the record says: undecided, epoch and groups */
     TXN_FORBIDDEN,
-    TXN_STALE,     /* another generation is in force */
-    TXN_NEWER,     /* a prepare or record of a newer staging epoch stands */
-    TXN_GONE,      /* the session has gone on: aborted if it is still prepared anywhere */
-    TXN_DONE,      /* FINISH, BULK, GC, ALLOC */
+    TXN_STALE, /* another generation is in force */
+    TXN_NEWER, /* a prepare or record of a newer staging epoch stands */
+    TXN_GONE,  /* the session has gone on: aborted if it is still prepared anywhere */
+    TXN_DONE,  /* FINISH, BULK, GC, ALLOC */
 };
 
 enum txn_finish_what { TXN_RESOLVE = 1, TXN_DROP_RECORD, TXN_DROP_MARKER, TXN_DROP_FORBID };

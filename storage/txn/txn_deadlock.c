@@ -1,10 +1,12 @@
 /* Deadlocks, and what leaders ask gateways.
  *
- * A leader whose waiter waited for a while tells the waiter's gateway whom it waits for (EDGES). The gateway follows
- * each edge by a PROBE to the gateway of the transaction waited for, carrying the path so far; there the edges of that
- * transaction are followed in turn. A probe that comes back to a transaction of its own path has found a cycle: its
- * youngest member is ended (KILL), at its gateway, through every leader where it waits. Edges are told again as long as
- * the wait lasts, so a lost message costs a tick; under two-phase locking an edge seen stays true until the cycle is broken.
+ * A leader whose waiter waited for a while tells the waiter's gateway whom it waits for (EDGES).
+ * The gateway follows each edge by a PROBE to the gateway of the transaction waited for, carrying
+ * the path so far; there the edges of that transaction are followed in turn. A probe that comes
+ * back to a transaction of its own path has found a cycle: its youngest member is ended (KILL), at
+ * its gateway, through every leader where it waits. Edges are told again as long as the wait lasts,
+ * so a lost message costs a tick; under two-phase locking an edge seen stays true until the cycle
+ * is broken.
  *
  *     id := gateway, boot epoch (u32) number (u64)        member := id, started (u64)
  *     EDGES   waiter id, group (u32), n (u8), member x n
@@ -50,7 +52,8 @@ static uint32_t take_members(struct buf_reader *in, struct txn_edge *members, ui
     return in->bad ? 0 : n;
 }
 
-static void send_bytes(struct kv *kv, struct core *core, node_id to, uint16_t method, struct buf *take_bytes)
+static void send_bytes(struct kv *kv, struct core *core, node_id to, uint16_t method,
+                       struct buf *take_bytes)
 {
     struct rpc_call call = {
         .to = to,
@@ -127,7 +130,8 @@ static bool is_younger(const struct txn_edge *a, const struct txn_edge *b)
     return a->txn.number > b->txn.number;
 }
 
-static void kill_youngest(struct kv *kv, struct core *core, const struct txn_edge *cycle, uint32_t n)
+static void kill_youngest(struct kv *kv, struct core *core, const struct txn_edge *cycle,
+                          uint32_t n)
 {
     const struct txn_edge *victim = &cycle[0];
     struct buf message = {0};
@@ -138,8 +142,8 @@ static void kill_youngest(struct kv *kv, struct core *core, const struct txn_edg
     send_bytes(kv, core, victim->txn.gateway, TXN_METHOD_KILL, &message);
 }
 
-static void follow_edge(struct kv *kv, struct core *core, const struct txn_edge *edge, struct txn_edge *path,
-                        uint32_t n)
+static void follow_edge(struct kv *kv, struct core *core, const struct txn_edge *edge,
+                        struct txn_edge *path, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         if (kv_txn_id_equal(&path[i].txn, &edge->txn)) {
@@ -196,9 +200,15 @@ static void deliver_here(struct task *task, void *arg)
     struct kv_txn_id id;
     struct kv_txn *txn;
     switch (d->method) {
-    case TXN_METHOD_EDGES: take_edges(d->kv, core, &d->in); break;
-    case TXN_METHOD_PROBE: take_probe(d->kv, core, &d->in); break;
-    case TXN_METHOD_KILL: take_kill(d->kv, task, &d->in); break;
+    case TXN_METHOD_EDGES:
+        take_edges(d->kv, core, &d->in);
+        break;
+    case TXN_METHOD_PROBE:
+        take_probe(d->kv, core, &d->in);
+        break;
+    case TXN_METHOD_KILL:
+        take_kill(d->kv, task, &d->in);
+        break;
     default:
         take_id(&d->in, &id);
         txn = find_txn(d->kv, core, &id);
@@ -225,7 +235,8 @@ static void deliver(struct task *task, struct delivery *d)
 static int serve_gateway(struct task *task, void *ctx, const struct rpc_in *in, struct rpc_out *out,
                          struct err *err)
 {
-    struct delivery d = {.kv = ctx, .method = in->method, .in = buf_reader_of(in->msg, in->msg_len)};
+    struct delivery d = {
+        .kv = ctx, .method = in->method, .in = buf_reader_of(in->msg, in->msg_len)};
     deliver(task, &d);
     if (out) {
         buf_put_u8(&out->msg, d.known);
@@ -243,7 +254,8 @@ void txn_deadlock_register(struct kv *kv)
 }
 
 /* False: no answer. */
-static bool ask(struct task *task, struct kv *kv, const struct kv_txn_id *id, bool *known, bool *committing)
+static bool ask(struct task *task, struct kv *kv, const struct kv_txn_id *id, bool *known,
+                bool *committing)
 {
     struct buf message = {0};
     struct rpc_reply reply;

@@ -1,4 +1,5 @@
-/* The leader's answers that need no rows: opening, looking, proposing; what all evaluations share. */
+/* The leader's answers that need no rows: opening, looking, proposing; what all evaluations share.
+ */
 #include "storage/txn/txn_int.h"
 
 void txn_result_elsewhere(const struct txn_group *g, struct txn_result *result)
@@ -32,17 +33,19 @@ int txn_fail_restart(struct txn_result *result, struct err *err)
 int txn_fail_locks_lost(struct txn_result *result, struct err *err)
 {
     result->retry = KV_RETRY_TXN;
-    err_set(err, ERR_SERIALIZATION_FAILURE, "could not serialize access: locks of the transaction were lost");
-    return err_hint(err, "The leader of a group changed, or the node of the session was not heard of. "
-                         "The transaction might succeed if retried.");
+    err_set(err, ERR_SERIALIZATION_FAILURE,
+            "could not serialize access: locks of the transaction were lost");
+    return err_hint(err,
+                    "The leader of a group changed, or the node of the session was not heard of. "
+                    "The transaction might succeed if retried.");
 }
 
-struct lock_txn *txn_find_or_add(struct txn_group *g, const struct txn_call *call, struct txn_result *result,
-                                 struct err *err)
+struct lock_txn *txn_find_or_add(struct txn_group *g, const struct txn_call *call,
+                                 struct txn_result *result, struct err *err)
 {
     struct lock_txn *txn = lock_table_txn(&g->locks, &call->txn);
-    bool lost = call->incarnation && (!txn || txn->incarnation != call->incarnation ||
-                                      call->lock_epoch != g->term);
+    bool lost = call->incarnation &&
+                (!txn || txn->incarnation != call->incarnation || call->lock_epoch != g->term);
     if (lost || (txn && txn->phase != LOCK_ACTIVE)) {
         txn_fail_locks_lost(result, err);
         return NULL;
@@ -109,9 +112,9 @@ static void tend_wait(struct txn_group *g, struct lock_waiter *waiter)
         txn_edges_push(g, waiter);
 }
 
-int txn_wait_lock(struct task *task, struct txn_group *g, const struct txn_call *call, struct lock_txn *txn,
-                  struct lock_row *row, uint8_t mode, uint8_t wait, bool *granted,
-                  struct txn_result *result, struct err *err)
+int txn_wait_lock(struct task *task, struct txn_group *g, const struct txn_call *call,
+                  struct lock_txn *txn, struct lock_row *row, uint8_t mode, uint8_t wait,
+                  bool *granted, struct txn_result *result, struct err *err)
 {
     *granted = false;
     if (wait == KV_SKIP_LOCKED)
@@ -162,8 +165,8 @@ int txn_wait_lock(struct task *task, struct txn_group *g, const struct txn_call 
     return 0;
 }
 
-int txn_wait_end(struct task *task, struct txn_group *g, struct lock_txn *other, uint64_t deadline_ns,
-                 bool *ended, hlc_time *outcome_ts, struct err *err)
+int txn_wait_end(struct task *task, struct txn_group *g, struct lock_txn *other,
+                 uint64_t deadline_ns, bool *ended, hlc_time *outcome_ts, struct err *err)
 {
     struct env *env = g->kv->env;
     raft_term term = g->term;
@@ -202,9 +205,9 @@ static int fail_schema(uint64_t storage, struct txn_result *result, struct err *
                    "storage %llu changed its schema or was dropped", (unsigned long long)storage);
 }
 
-int txn_check_schema(struct task *task, struct txn_group *g, const struct kv_txn_id *txn, uint64_t deadline_ns,
-                     hlc_time read_ts, uint64_t storage, uint32_t version, uint16_t shard, struct lsm **lsm,
-                     struct txn_result *result, struct err *err)
+int txn_check_schema(struct task *task, struct txn_group *g, const struct kv_txn_id *txn,
+                     uint64_t deadline_ns, hlc_time read_ts, uint64_t storage, uint32_t version,
+                     uint16_t shard, struct lsm **lsm, struct txn_result *result, struct err *err)
 {
     for (;;) {
         struct lock_row *row = lock_table_find(&g->locks, storage, LOCK_SHARD_CHANGES, "", 0);
@@ -288,24 +291,39 @@ static int dispatch_call(struct task *task, struct txn_group *g, const struct tx
                          struct txn_result *result, struct err *err)
 {
     switch ((enum txn_op)call->op) {
-    case TXN_OP_OPEN: result->clock = hlc_now(g->kv->hlc); return 0;
-    case TXN_OP_WRITE: return txn_eval_write(task, g, call, result, err);
-    case TXN_OP_LOCK: return txn_eval_lock(task, g, call, result, err);
-    case TXN_OP_CHANGE: return txn_eval_change(task, g, call, result, err);
+    case TXN_OP_OPEN:
+        result->clock = hlc_now(g->kv->hlc);
+        return 0;
+    case TXN_OP_WRITE:
+        return txn_eval_write(task, g, call, result, err);
+    case TXN_OP_LOCK:
+        return txn_eval_lock(task, g, call, result, err);
+    case TXN_OP_CHANGE:
+        return txn_eval_change(task, g, call, result, err);
     case TXN_OP_COMMIT:
-    case TXN_OP_PREPARE: return txn_eval_commit(task, g, call, result, err);
-    case TXN_OP_PROPOSE: return eval_propose(task, g, call, result, err);
-    case TXN_OP_BULK: return txn_eval_bulk(task, g, call, result, err);
-    case TXN_OP_LOOK: eval_look(g, call, result); return 0;
-    case TXN_OP_ABORT: eval_abort(g, call); return 0;
-    case TXN_OP_CANCEL: eval_cancel(g, call); return 0;
-    case TXN_OP_SCAN: break;
+    case TXN_OP_PREPARE:
+        return txn_eval_commit(task, g, call, result, err);
+    case TXN_OP_PROPOSE:
+        return eval_propose(task, g, call, result, err);
+    case TXN_OP_BULK:
+        return txn_eval_bulk(task, g, call, result, err);
+    case TXN_OP_LOOK:
+        eval_look(g, call, result);
+        return 0;
+    case TXN_OP_ABORT:
+        eval_abort(g, call);
+        return 0;
+    case TXN_OP_CANCEL:
+        eval_cancel(g, call);
+        return 0;
+    case TXN_OP_SCAN:
+        break;
     }
     return err_set(err, ERR_PROTOCOL_VIOLATION, "unknown transaction request %u", call->op);
 }
 
-int txn_eval(struct task *task, struct txn_group *g, const struct txn_call *call, struct txn_result *result,
-             struct err *err)
+int txn_eval(struct task *task, struct txn_group *g, const struct txn_call *call,
+             struct txn_result *result, struct err *err)
 {
     buf_reset(&result->body);
     result->status = TXN_OK;
@@ -317,7 +335,8 @@ int txn_eval(struct task *task, struct txn_group *g, const struct txn_call *call
     raft_term term = g->term;
     int code = 0;
     if (call->clock && hlc_merge(g->kv->hlc, call->clock) != HLC_OK)
-        code = err_set(err, ERR_SYSTEM_ERROR, "clock of node %u is too far ahead", call->txn.gateway);
+        code =
+            err_set(err, ERR_SYSTEM_ERROR, "clock of node %u is too far ahead", call->txn.gateway);
     else
         code = dispatch_call(task, g, call, result, err);
     if (code) {
@@ -325,7 +344,8 @@ int txn_eval(struct task *task, struct txn_group *g, const struct txn_call *call
         buf_reset(&result->body);
     } else if ((call->op == TXN_OP_OPEN || call->op == TXN_OP_LOOK || call->op == TXN_OP_LOCK) &&
                result->status == TXN_OK && txn_group_is_leading(g, term)) {
-        txn_is_serving(g, result); /* what was read is only an answer under a lease that still holds */
+        txn_is_serving(g,
+                       result); /* what was read is only an answer under a lease that still holds */
     }
     if (!result->clock)
         result->clock = hlc_last(g->kv->hlc);

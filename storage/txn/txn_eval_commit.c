@@ -48,7 +48,8 @@ static bool find_answer(struct committing *c, struct txn_answer *answer)
     return false;
 }
 
-static bool put_holder(struct committing *c, const struct lock_holder *h, bool changes, struct buf *out)
+static bool put_holder(struct committing *c, const struct lock_holder *h, bool changes,
+                       struct buf *out)
 {
     const struct lock_row *row = h->row;
     if ((row->space->shard == LOCK_SHARD_CHANGES) != changes)
@@ -77,8 +78,8 @@ static void build_entry(struct committing *c, const struct lock_txn *txn, struct
     c->head.stamp = hlc_now(c->g->kv->hlc);
     txn_command_begin(out, &c->head, c->groups);
     for (int changes = 1; changes >= 0; changes--)
-        list_each(struct lock_holder, h, &txn->holders, txn_link)
-            n += put_holder(c, h, changes, out);
+        list_each(struct lock_holder, h, &txn->holders, txn_link) n +=
+            put_holder(c, h, changes, out);
     store_le32(out->data + 60, n);
 }
 
@@ -93,8 +94,8 @@ static struct lock_txn *find_locks(const struct committing *c)
     return txn;
 }
 
-/* A leader that took over writes nothing at or below what its predecessor may have served: its clock passes that
- * point by itself within max_clock_offset. */
+/* A leader that took over writes nothing at or below what its predecessor may have served: its
+ * clock passes that point by itself within max_clock_offset. */
 static int wait_for_floor(struct task *task, struct txn_group *g, struct err *err)
 {
     for (;;) {
@@ -115,7 +116,8 @@ static int propose_entry(struct task *task, struct committing *c, struct lock_tx
     struct txn_group *g = c->g;
     struct buf entry = {0};
     raft_term term = g->term;
-    bool was_prepared = txn->phase == LOCK_PREPARED; /* re-staged: the first prepare goes on standing */
+    bool was_prepared =
+        txn->phase == LOCK_PREPARED; /* re-staged: the first prepare goes on standing */
     build_entry(c, txn, &entry);
     hlc_time ts = txn_group_choose_ts(g);
     txn_command_set_ts(&entry, ts);
@@ -126,7 +128,8 @@ static int propose_entry(struct task *task, struct committing *c, struct lock_tx
     bool nothing_done = code || result->status == TXN_ELSEWHERE || result->status == TXN_BUSY ||
                         (result->status == TXN_OK &&
                          (answer->verdict == TXN_STALE || answer->verdict == TXN_NEWER));
-    if (nothing_done && txn_group_is_leading(g, term) && (txn = lock_table_txn(&g->locks, &c->call->txn))) {
+    if (nothing_done && txn_group_is_leading(g, term) &&
+        (txn = lock_table_txn(&g->locks, &c->call->txn))) {
         if (was_prepared)
             lock_txn_prepared(&g->locks, txn);
         else
@@ -160,7 +163,8 @@ int txn_eval_commit(struct task *task, struct txn_group *g, const struct txn_cal
         return 0;
     }
     if (txn->phase == LOCK_PUBLISHED) {
-        result->status = TXN_BUSY; /* the first try is on its way: its answer will stand in the state store */
+        result->status =
+            TXN_BUSY; /* the first try is on its way: its answer will stand in the state store */
         return 0;
     }
     code = propose_entry(task, &c, txn, result, &answer, err);

@@ -21,16 +21,17 @@ static int need_tablet(struct serving *s, uint16_t shard, struct err *err)
 {
     if (s->lsm_known && s->lsm_shard == shard)
         return 0;
-    int code = txn_check_schema(s->task, s->g, &s->call->txn, s->call->deadline_ns, 0, s->storage, s->version,
-                                shard, &s->lsm, s->result, err);
+    int code = txn_check_schema(s->task, s->g, &s->call->txn, s->call->deadline_ns, 0, s->storage,
+                                s->version, shard, &s->lsm, s->result, err);
     s->lsm_known = code == 0 && s->result->status == TXN_OK;
     s->lsm_shard = shard;
     return code;
 }
 
-/* Locks the row; waits as the request says. *row NULL: not locked (skipped, or result->status is set). */
-static int lock_row(struct serving *s, uint16_t shard, const uint8_t *key, uint32_t key_len, uint8_t mode,
-                    struct lock_row **row, bool *fresh, struct err *err)
+/* Locks the row; waits as the request says. *row NULL: not locked (skipped, or result->status is
+ * set). */
+static int lock_row(struct serving *s, uint16_t shard, const uint8_t *key, uint32_t key_len,
+                    uint8_t mode, struct lock_row **row, bool *fresh, struct err *err)
 {
     struct lock_table *locks = &s->g->locks;
     struct lock_row *at;
@@ -39,7 +40,8 @@ static int lock_row(struct serving *s, uint16_t shard, const uint8_t *key, uint3
     *row = NULL;
     if (!granted) {
         s->lsm_known = false;
-        int code = txn_wait_lock(s->task, s->g, s->call, s->txn, at, mode, s->wait, &granted, s->result, err);
+        int code = txn_wait_lock(s->task, s->g, s->call, s->txn, at, mode, s->wait, &granted,
+                                 s->result, err);
         if (code || !granted)
             return code;
         code = need_tablet(s, shard, err);
@@ -53,8 +55,8 @@ static int lock_row(struct serving *s, uint16_t shard, const uint8_t *key, uint3
 }
 
 /* The newest committed version of a row that is locked. `bytes` NULL: not wanted. */
-static int find_newest(struct serving *s, const uint8_t *key, uint32_t key_len, struct lsm_version_info *info,
-                       struct buf *bytes, struct err *err)
+static int find_newest(struct serving *s, const uint8_t *key, uint32_t key_len,
+                       struct lsm_version_info *info, struct buf *bytes, struct err *err)
 {
     *info = (struct lsm_version_info){0};
     if (!s->lsm || (!bytes && lsm_newest_now(s->lsm, key, key_len, info)))
@@ -72,7 +74,8 @@ static int find_newest(struct serving *s, const uint8_t *key, uint32_t key_len, 
 static int fail_concurrent(struct serving *s, bool deleted, struct err *err)
 {
     s->result->retry = KV_RETRY_TXN;
-    return err_set(err, ERR_SERIALIZATION_FAILURE, "could not serialize access due to concurrent %s",
+    return err_set(err, ERR_SERIALIZATION_FAILURE,
+                   "could not serialize access due to concurrent %s",
                    deleted ? "delete" : "update");
 }
 
@@ -85,8 +88,9 @@ static int check_memory(struct serving *s, struct err *err)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static int write_row(struct serving *s, uint8_t op, uint16_t shard, const uint8_t *key, uint32_t key_len,
-                     const uint8_t *data, uint32_t data_len, uint8_t *answer, struct err *err)
+static int write_row(struct serving *s, uint8_t op, uint16_t shard, const uint8_t *key,
+                     uint32_t key_len, const uint8_t *data, uint32_t data_len, uint8_t *answer,
+                     struct err *err)
 {
     struct lock_row *row;
     bool fresh;
@@ -101,9 +105,8 @@ static int write_row(struct serving *s, uint8_t op, uint16_t shard, const uint8_
     if (!row)
         return 0;
     const struct lock_value *own =
-        row->writer == s->txn
-            ? lock_value_seen(row, UINT32_MAX, s->call->voided, s->call->n_void)
-            : NULL;
+        row->writer == s->txn ? lock_value_seen(row, UINT32_MAX, s->call->voided, s->call->n_void)
+                              : NULL;
     if (!own) {
         code = find_newest(s, key, key_len, &info, NULL, err);
         if (code || s->result->status != TXN_OK)
@@ -118,8 +121,8 @@ static int write_row(struct serving *s, uint8_t op, uint16_t shard, const uint8_
     if (op != KV_INSERT && !own && s->call->isolation != KV_READ_COMMITTED && info.found &&
         info.ts > s->call->read_ts && !(s->g->kv->faults & TXN_FAULT_NEWER_UNCHECKED))
         return fail_concurrent(s, info.deleted, err);
-    lock_value_put(&s->g->locks, s->txn, row, s->call->seq, op == KV_DELETE ? LOCK_OP_DELETE : LOCK_OP_PUT, data,
-                   data_len);
+    lock_value_put(&s->g->locks, s->txn, row, s->call->seq,
+                   op == KV_DELETE ? LOCK_OP_DELETE : LOCK_OP_PUT, data, data_len);
     *answer = KV_ROW_OK;
     return check_memory(s, err);
 }
@@ -149,7 +152,8 @@ int txn_eval_write(struct task *task, struct txn_group *g, const struct txn_call
         const uint8_t *data = buf_take_sized(&in, &data_len);
         if (in.bad)
             break;
-        code = write_row(&s, op, shard, key, (uint32_t)key_len, data, (uint32_t)data_len, &answer, err);
+        code = write_row(&s, op, shard, key, (uint32_t)key_len, data, (uint32_t)data_len, &answer,
+                         err);
         buf_put_u8(&result->body, answer);
         task_tick(task, 5);
         if (!code && result->status == TXN_OK && !lock_table_txn(&g->locks, &call->txn))
@@ -163,14 +167,13 @@ int txn_eval_write(struct task *task, struct txn_group *g, const struct txn_call
 /* ---- locking -------------------------------------------------------------------------------- */
 
 /* What the locked row has become since the statement read it. */
-static int judge_row(struct serving *s, const struct lock_row *row, const uint8_t *key, uint32_t key_len,
-                     struct buf *bytes, uint8_t *answer, struct err *err)
+static int judge_row(struct serving *s, const struct lock_row *row, const uint8_t *key,
+                     uint32_t key_len, struct buf *bytes, uint8_t *answer, struct err *err)
 {
     struct lsm_version_info info;
     const struct lock_value *own =
-        row->writer == s->txn
-            ? lock_value_seen(row, UINT32_MAX, s->call->voided, s->call->n_void)
-            : NULL;
+        row->writer == s->txn ? lock_value_seen(row, UINT32_MAX, s->call->voided, s->call->n_void)
+                              : NULL;
     if (own) {
         *answer = own->op == LOCK_OP_DELETE ? KV_ROW_GONE : KV_ROW_OK;
         return 0;
@@ -247,17 +250,18 @@ int txn_eval_change(struct task *task, struct txn_group *g, const struct txn_cal
     if (in.bad)
         return err_set(err, ERR_PROTOCOL_VIOLATION, "storage change is malformed");
     struct lock_row *row;
-    bool granted = lock_acquire(&g->locks, s.txn, s.storage, LOCK_SHARD_CHANGES, "", 0, KV_LOCK_UPDATE, &row);
+    bool granted =
+        lock_acquire(&g->locks, s.txn, s.storage, LOCK_SHARD_CHANGES, "", 0, KV_LOCK_UPDATE, &row);
     if (!granted) {
-        int code = txn_wait_lock(task, g, call, s.txn, row, KV_LOCK_UPDATE, s.wait, &granted, result, err);
+        int code =
+            txn_wait_lock(task, g, call, s.txn, row, KV_LOCK_UPDATE, s.wait, &granted, result, err);
         if (code || !granted)
             return code;
         row = lock_table_find(&g->locks, s.storage, LOCK_SHARD_CHANGES, "", 0);
     }
     /* A storage this transaction made is still made by its commit, in its newest form. */
-    const struct lock_value *own = row->writer == s.txn
-                                       ? lock_value_seen(row, UINT32_MAX, call->voided, call->n_void)
-                                       : NULL;
+    const struct lock_value *own =
+        row->writer == s.txn ? lock_value_seen(row, UINT32_MAX, call->voided, call->n_void) : NULL;
     if (own && own->op == LOCK_OP_CREATE && op == LOCK_OP_ALTER)
         op = LOCK_OP_CREATE;
     lock_value_put(&g->locks, s.txn, row, call->seq, op, in.at, (uint32_t)buf_reader_left(&in));
@@ -267,9 +271,9 @@ int txn_eval_change(struct task *task, struct txn_group *g, const struct txn_cal
 /* ---- bulk rows ------------------------------------------------------------------------------ */
 
 /* Keys met in this request; the tablet knows those of earlier ones. */
-static int put_bulk_row(struct serving *s, struct hashmap *seen, struct buf *command, uint16_t shard,
-                        const uint8_t *key, uint32_t key_len, const uint8_t *data, uint32_t data_len,
-                        uint32_t *n_items, uint8_t *answer, struct err *err)
+static int put_bulk_row(struct serving *s, struct hashmap *seen, struct buf *command,
+                        uint16_t shard, const uint8_t *key, uint32_t key_len, const uint8_t *data,
+                        uint32_t data_len, uint32_t *n_items, uint8_t *answer, struct err *err)
 {
     struct lsm_version_info info;
     *answer = KV_ROW_EXISTS;
@@ -308,8 +312,9 @@ int txn_eval_bulk(struct task *task, struct txn_group *g, const struct txn_call 
     uint64_t n = buf_take_varint(&in);
     const uint8_t *schema = buf_take_sized(&in, &schema_len);
     hashmap_init(&seen);
-    txn_command_begin(&command,
-                      &(struct txn_command){.kind = TXN_BULK, .txn = call->txn, .session = call->session}, NULL);
+    txn_command_begin(
+        &command,
+        &(struct txn_command){.kind = TXN_BULK, .txn = call->txn, .session = call->session}, NULL);
     txn_item_put(&command, &(struct txn_item){.storage = s.storage,
                                               .op = LOCK_OP_CREATE,
                                               .data = schema,
@@ -321,8 +326,8 @@ int txn_eval_bulk(struct task *task, struct txn_group *g, const struct txn_call 
         const uint8_t *key = buf_take_sized(&in, &key_len);
         const uint8_t *data = buf_take_sized(&in, &data_len);
         if (!in.bad)
-            code = put_bulk_row(&s, &seen, &command, shard, key, (uint32_t)key_len, data, (uint32_t)data_len,
-                                &n_items, &row, err);
+            code = put_bulk_row(&s, &seen, &command, shard, key, (uint32_t)key_len, data,
+                                (uint32_t)data_len, &n_items, &row, err);
         buf_put_u8(&result->body, row);
     }
     hashmap_done(&seen);

@@ -1,9 +1,9 @@
 /* What happens behind a decided commit: every group is told, the record goes, then the markers.
  *
- * One queue per core and group; its fiber runs while there is something in it and puts all that waits into one entry, so
- * under load resolving costs a small share of an entry a transaction. Dropping markers alone is never urgent and waits
- * for company. An aborted transaction keeps record, markers and forbids: a prepare may still be on its way; they
- * expire by age.
+ * One queue per core and group; its fiber runs while there is something in it and puts all that
+ * waits into one entry, so under load resolving costs a small share of an entry a transaction.
+ * Dropping markers alone is never urgent and waits for company. An aborted transaction keeps
+ * record, markers and forbids: a prepare may still be on its way; they expire by age.
  */
 #include <stdlib.h>
 
@@ -80,9 +80,9 @@ static void add_step(struct kv_core *core, struct finish_txn *txn, uint8_t what)
         add_item(core, txn->groups[i], txn, what);
 }
 
-void txn_finish_start(struct kv_core *core, const struct kv_txn_id *id, uint64_t session, uint32_t anchor_group,
-                      uint32_t epoch, uint8_t outcome, hlc_time ts, const uint32_t *groups, uint32_t n_groups,
-                      bool all)
+void txn_finish_start(struct kv_core *core, const struct kv_txn_id *id, uint64_t session,
+                      uint32_t anchor_group, uint32_t epoch, uint8_t outcome, hlc_time ts,
+                      const uint32_t *groups, uint32_t n_groups, bool all)
 {
     struct finish_txn *txn = calloc(1, sizeof *txn + n_groups * sizeof *groups);
     if (!txn)
@@ -164,7 +164,8 @@ static void run_finisher(struct task *task, void *arg)
         struct buf command = {0};
         struct txn_answer answer;
         uint8_t status = TXN_BUSY;
-        for (uint32_t ms = 0; !f->n_urgent && ms < FINISH_LAZY_MS && !atomic_load(&kv->stopping); ms += 10)
+        for (uint32_t ms = 0; !f->n_urgent && ms < FINISH_LAZY_MS && !atomic_load(&kv->stopping);
+             ms += 10)
             (void)!task_sleep(task, 10 * TXN_MS, &err);
         list_init(&taken);
         put_items(f, &taken, &command);

@@ -47,7 +47,8 @@ void txn_group_destroy(struct txn_group *g)
 
 /* ---- apply ---------------------------------------------------------------------------------- */
 
-static void end_txn(struct txn_group *g, const struct kv_txn_id *id, hlc_time outcome_ts, bool unprepared_only)
+static void end_txn(struct txn_group *g, const struct kv_txn_id *id, hlc_time outcome_ts,
+                    bool unprepared_only)
 {
     struct lock_txn *txn = lock_table_txn(&g->locks, id);
     if (!txn || (unprepared_only && txn->phase != LOCK_ACTIVE))
@@ -67,7 +68,8 @@ static void follow_finish(void *arg, const struct txn_finish *finish, bool taken
 }
 
 /* The leader's lock table after an entry took effect. */
-static void follow_apply(struct txn_group *g, const struct txn_command *c, const struct txn_answer *answer)
+static void follow_apply(struct txn_group *g, const struct txn_command *c,
+                         const struct txn_answer *answer)
 {
     struct lock_txn *txn;
     hlc_time ts = answer->verdict == TXN_COMMITTED ? answer->ts : 0;
@@ -94,12 +96,13 @@ static void follow_apply(struct txn_group *g, const struct txn_command *c, const
     case TXN_BULK:
     case TXN_BULK_DROP:
     case TXN_ALLOC:
-    case TXN_GC: break;
+    case TXN_GC:
+        break;
     }
 }
 
-void txn_group_apply(struct txn_group *g, struct group_apply *apply, const struct group_command *command,
-                     struct buf *answer_out)
+void txn_group_apply(struct txn_group *g, struct group_apply *apply,
+                     const struct group_command *command, struct buf *answer_out)
 {
     struct txn_command c;
     struct txn_answer answer;
@@ -107,7 +110,8 @@ void txn_group_apply(struct txn_group *g, struct group_apply *apply, const struc
         return; /* a later version's entry: never proposed before every node understands it */
     if (c.kind == TXN_COMMIT || c.kind == TXN_PREPARE)
         hlc_merge_trusted(g->kv->hlc, c.ts);
-    txn_apply(apply, g->kv->faults, &c, command->bytes, command->size_bytes, &answer, follow_finish, g);
+    txn_apply(apply, g->kv->faults, &c, command->bytes, command->size_bytes, &answer, follow_finish,
+              g);
     if (answer.ts)
         hlc_merge_trusted(g->kv->hlc, answer.ts);
     txn_answer_put(answer_out, &answer);
@@ -127,7 +131,8 @@ static void load_prepared(struct txn_group *g, const struct txn_command *c)
     txn->anchor_group = c->anchor_group;
     for (uint32_t i = 0; i < c->n_items && txn_item_take(&in, &item); i++) {
         struct lock_row *row;
-        if (lock_acquire(&g->locks, txn, item.storage, item.shard, item.key, item.key_len, item.mode, &row) &&
+        if (lock_acquire(&g->locks, txn, item.storage, item.shard, item.key, item.key_len,
+                         item.mode, &row) &&
             item.op != LOCK_OP_NONE)
             lock_value_put(&g->locks, txn, row, 0, item.op, item.data, item.data_len);
     }
@@ -163,8 +168,8 @@ bool txn_group_is_leading(const struct txn_group *g, raft_term term)
     return g->leading && g->term == term;
 }
 
-void txn_group_note_read(struct txn_group *g, uint64_t storage, uint16_t shard, const struct kv_span *span,
-                         hlc_time ts, const struct kv_txn_id *reader)
+void txn_group_note_read(struct txn_group *g, uint64_t storage, uint16_t shard,
+                         const struct kv_span *span, hlc_time ts, const struct kv_txn_id *reader)
 {
     if (!g->reads) {
         g->reads = malloc(sizeof *g->reads);
@@ -177,7 +182,8 @@ void txn_group_note_read(struct txn_group *g, uint64_t storage, uint16_t shard, 
 
 hlc_time txn_group_choose_ts(struct txn_group *g)
 {
-    hlc_time above = g->reads && g->reads->newest > g->read_floor ? g->reads->newest : g->read_floor;
+    hlc_time above =
+        g->reads && g->reads->newest > g->read_floor ? g->reads->newest : g->read_floor;
     hlc_time ts = hlc_now(g->kv->hlc);
     if (ts > above)
         return ts;
@@ -195,8 +201,8 @@ struct proposing {
     enum group_outcome outcome;
 };
 
-static void finish_proposal(struct group_proposal *base, enum group_outcome outcome, const uint8_t *answer,
-                            size_t answer_len)
+static void finish_proposal(struct group_proposal *base, enum group_outcome outcome,
+                            const uint8_t *answer, size_t answer_len)
 {
     struct proposing *p = container_of(base, struct proposing, base);
     p->outcome = outcome;
@@ -205,8 +211,8 @@ static void finish_proposal(struct group_proposal *base, enum group_outcome outc
     task_wake(p->task);
 }
 
-int txn_group_propose(struct task *task, struct txn_group *g, const struct buf *command, uint8_t *status,
-                      struct txn_answer *answer, struct err *err)
+int txn_group_propose(struct task *task, struct txn_group *g, const struct buf *command,
+                      uint8_t *status, struct txn_answer *answer, struct err *err)
 {
     struct proposing p = {
         .base = {.bytes = command->data,
@@ -221,11 +227,16 @@ int txn_group_propose(struct task *task, struct txn_group *g, const struct buf *
         return 0;
     }
     switch (group_propose_start(g->group, &p.base)) {
-    case GROUP_PROPOSE_ACCEPTED: break;
+    case GROUP_PROPOSE_ACCEPTED:
+        break;
     case GROUP_PROPOSE_NOT_LEADER:
-    case GROUP_PROPOSE_TRANSFERRING: *status = TXN_ELSEWHERE; return 0;
+    case GROUP_PROPOSE_TRANSFERRING:
+        *status = TXN_ELSEWHERE;
+        return 0;
     case GROUP_PROPOSE_OVERLOADED:
-    case GROUP_PROPOSE_STOPPING: *status = TXN_BUSY; return 0;
+    case GROUP_PROPOSE_STOPPING:
+        *status = TXN_BUSY;
+        return 0;
     case GROUP_PROPOSE_DISK_FULL:
         *status = TXN_FAILED;
         return err_set(err, ERR_DISK_FULL, "could not write to the log: no space left on device");

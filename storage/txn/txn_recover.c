@@ -1,15 +1,17 @@
 /* What became of a transaction whose gateway does not say so: found in the logs, or decided there.
  *
- * Whoever meets a prepared row or lock for long starts it. The anchor's record is asked; while it is STAGING each
- * participant is asked for its prepare by a forbid in its log; then the record is decided by compare-and-set under its
- * staging epoch, and whoever loses takes what stands there. Only the decided record is acted upon.
+ * Whoever meets a prepared row or lock for long starts it. The anchor's record is asked; while it
+ * is STAGING each participant is asked for its prepare by a forbid in its log; then the record is
+ * decided by compare-and-set under its staging epoch, and whoever loses takes what stands there.
+ * Only the decided record is acted upon.
  */
 #include <stdlib.h>
 
 #include "storage/txn/txn_int.h"
 
-static int send_short(struct task *task, struct kv *kv, uint32_t group, const struct txn_command *head,
-                      uint64_t deadline_ns, struct txn_answer *answer, struct err *err)
+static int send_short(struct task *task, struct kv *kv, uint32_t group,
+                      const struct txn_command *head, uint64_t deadline_ns,
+                      struct txn_answer *answer, struct err *err)
 {
     struct buf command = {0};
     uint8_t status;
@@ -20,8 +22,9 @@ static int send_short(struct task *task, struct kv *kv, uint32_t group, const st
 }
 
 /* A lease read; NONE where the log has to be asked. */
-static int look_at_anchor(struct task *task, struct kv *kv, const struct kv_txn_id *txn, uint64_t session,
-                          uint32_t anchor, uint64_t deadline_ns, struct txn_answer *answer, struct err *err)
+static int look_at_anchor(struct task *task, struct kv *kv, const struct kv_txn_id *txn,
+                          uint64_t session, uint32_t anchor, uint64_t deadline_ns,
+                          struct txn_answer *answer, struct err *err)
 {
     struct txn_result result = {0};
     struct txn_call call = {.op = TXN_OP_LOOK,
@@ -31,16 +34,18 @@ static int look_at_anchor(struct task *task, struct kv *kv, const struct kv_txn_
                             .deadline_ns = deadline_ns};
     int code = txn_send(task, kv, &call, true, &result, err);
     answer->verdict = TXN_NONE;
-    if (!code && result.status == TXN_OK && !txn_answer_decode(result.body.data, result.body.len, answer))
+    if (!code && result.status == TXN_OK &&
+        !txn_answer_decode(result.body.data, result.body.len, answer))
         code = err_set(err, ERR_PROTOCOL_VIOLATION, "answer about a transaction is malformed");
     buf_done(&result.body);
     return code;
 }
 
-/* Asks every participant; fills `decision` for the compare-and-set. *again: the record has moved on. */
+/* Asks every participant; fills `decision` for the compare-and-set. *again: the record has moved
+ * on. */
 static int ask_participants(struct task *task, struct kv *kv, const struct txn_answer *staging,
-                            const struct txn_command *about, uint64_t deadline_ns, struct txn_command *decision,
-                            bool *again, struct err *err)
+                            const struct txn_command *about, uint64_t deadline_ns,
+                            struct txn_command *decision, bool *again, struct err *err)
 {
     struct txn_answer *answer = malloc(sizeof *answer);
     int code = 0;
@@ -60,7 +65,8 @@ static int ask_participants(struct task *task, struct kv *kv, const struct txn_a
             *again = true;
         if (answer->verdict != TXN_PREPARED && answer->verdict != TXN_COMMITTED)
             commit = false;
-        if (answer->verdict == TXN_COMMITTED) { /* a resolved participant knows the timestamp of all */
+        if (answer->verdict ==
+            TXN_COMMITTED) { /* a resolved participant knows the timestamp of all */
             ts = answer->ts;
             break;
         }
@@ -79,12 +85,13 @@ static bool is_decided(struct txn_answer *answer)
 {
     if (answer->verdict == TXN_FORBIDDEN)
         answer->verdict = TXN_ABORTED;
-    return answer->verdict == TXN_COMMITTED || answer->verdict == TXN_ABORTED || answer->verdict == TXN_GONE;
+    return answer->verdict == TXN_COMMITTED || answer->verdict == TXN_ABORTED ||
+           answer->verdict == TXN_GONE;
 }
 
-int txn_resolve_fate(struct task *task, struct kv *kv, const struct kv_txn_id *txn, uint64_t session,
-                     uint32_t anchor_group, uint64_t deadline_ns, struct txn_answer *answer,
-                     struct err *err)
+int txn_resolve_fate(struct task *task, struct kv *kv, const struct kv_txn_id *txn,
+                     uint64_t session, uint32_t anchor_group, uint64_t deadline_ns,
+                     struct txn_answer *answer, struct err *err)
 {
     struct txn_command about = {.txn = *txn, .session = session, .anchor_group = anchor_group};
     for (;;) {
@@ -141,10 +148,11 @@ static void finish_recovery(struct task *task, struct recovery *r)
     for (uint32_t i = 0; i < a->n_groups; i++)
         listed |= a->groups[i] == r->group;
     if (listed)
-        txn_finish_start(core, &r->txn, r->session, r->anchor_group, epoch, outcome, a->ts, a->groups, a->n_groups,
-                         true);
+        txn_finish_start(core, &r->txn, r->session, r->anchor_group, epoch, outcome, a->ts,
+                         a->groups, a->n_groups, true);
     else
-        txn_finish_start(core, &r->txn, r->session, r->anchor_group, epoch, outcome, a->ts, &r->group, 1, false);
+        txn_finish_start(core, &r->txn, r->session, r->anchor_group, epoch, outcome, a->ts,
+                         &r->group, 1, false);
 }
 
 static void run_recovery(struct task *task, void *arg)
@@ -155,11 +163,13 @@ static void run_recovery(struct task *task, void *arg)
     err_clear(&err);
     if (!ask_gateway(task, kv, &r->txn)) {
         uint64_t deadline_ns = env_mono_ns(kv->env) + TXN_CALL_NS;
-        int code = txn_resolve_fate(task, kv, &r->txn, r->session, r->anchor_group, deadline_ns, &r->answer, &err);
+        int code = txn_resolve_fate(task, kv, &r->txn, r->session, r->anchor_group, deadline_ns,
+                                    &r->answer, &err);
         if (!code) {
-            log_event(kv->env->log, LOG_INFO, "txn_recovered", LOG_U64("gateway", r->txn.gateway),
-                      LOG_U64("number", r->txn.number), LOG_U64("group", r->group),
-                      LOG_TEXT("outcome", r->answer.verdict == TXN_COMMITTED ? "committed" : "aborted"));
+            log_event(
+                kv->env->log, LOG_INFO, "txn_recovered", LOG_U64("gateway", r->txn.gateway),
+                LOG_U64("number", r->txn.number), LOG_U64("group", r->group),
+                LOG_TEXT("outcome", r->answer.verdict == TXN_COMMITTED ? "committed" : "aborted"));
             finish_recovery(task, r);
         }
     }

@@ -1,4 +1,5 @@
-/* Requests on their way: finding the leader, asking again while that is safe, serving what comes in. */
+/* Requests on their way: finding the leader, asking again while that is safe, serving what comes
+ * in. */
 #include "storage/txn/kv_txn.h"
 #include "storage/txn/txn_scan.h"
 
@@ -16,8 +17,8 @@ struct kv_core *kv_core_of(struct kv *kv, struct task *task)
 /* ---- evaluation on the group's core --------------------------------------------------------- */
 
 /* A repeat of a request is answered from the first. */
-static bool answer_repeat(struct txn_group *g, const struct txn_call *call, struct txn_result *result,
-                          int *code, struct err *err)
+static bool answer_repeat(struct txn_group *g, const struct txn_call *call,
+                          struct txn_result *result, int *code, struct err *err)
 {
     struct lock_txn *txn = call->request ? lock_table_txn(&g->locks, &call->txn) : NULL;
     if (!txn || (call->incarnation && call->incarnation != txn->incarnation))
@@ -32,8 +33,8 @@ static bool answer_repeat(struct txn_group *g, const struct txn_call *call, stru
     return true;
 }
 
-static void keep_answer(struct txn_group *g, const struct txn_call *call, const struct txn_result *result,
-                        const struct err *err)
+static void keep_answer(struct txn_group *g, const struct txn_call *call,
+                        const struct txn_result *result, const struct err *err)
 {
     struct lock_txn *txn = call->request ? lock_table_txn(&g->locks, &call->txn) : NULL;
     if (!txn || txn->running != call->request)
@@ -75,8 +76,8 @@ static void run_core_eval(struct task *task, void *arg)
     e->code = eval_here(task, e->g, e->call, e->result, &e->err);
 }
 
-static int eval_local(struct task *task, struct kv *kv, struct txn_group *g, const struct txn_call *call,
-                      struct txn_result *result, struct err *err)
+static int eval_local(struct task *task, struct kv *kv, struct txn_group *g,
+                      const struct txn_call *call, struct txn_result *result, struct err *err)
 {
     struct core *core = store_group_core(kv->store, call->group);
     if (core == task_core(task))
@@ -107,7 +108,8 @@ static int serve_call(struct task *task, void *ctx, const struct rpc_in *in, str
         else if (eval_local(task, kv, g, &call, &result, &failed))
             result.status = TXN_FAILED;
         if (result.status == TXN_FAILED && !failed.code)
-            err_set(&failed, ERR_INTERNAL_ERROR, "transaction request %u failed without a reason", call.op);
+            err_set(&failed, ERR_INTERNAL_ERROR, "transaction request %u failed without a reason",
+                    call.op);
         if (out)
             txn_result_encode(&result, &failed, &out->msg);
     }
@@ -172,8 +174,8 @@ static int fail_no_leader(const struct txn_call *call, struct err *err)
     return err_set(err, ERR_SYSTEM_ERROR, "group %u has no leader", call->group);
 }
 
-static int send_to(struct task *task, struct kv *kv, node_id to, const struct txn_call *call, uint64_t left_ns,
-                   struct txn_result *result, bool *maybe, struct err *err)
+static int send_to(struct task *task, struct kv *kv, node_id to, const struct txn_call *call,
+                   uint64_t left_ns, struct txn_result *result, bool *maybe, struct err *err)
 {
     struct txn_group *g = to == kv->self || !to ? txn_local_group(kv, call->group) : NULL;
     *maybe = false;
@@ -195,7 +197,8 @@ static bool may_wait(uint8_t op)
     return op == TXN_OP_WRITE || op == TXN_OP_LOCK || op == TXN_OP_CHANGE || op == TXN_OP_SCAN;
 }
 
-/* Learns from an answer that settled nothing; returns whom to ask next, 0 = look again after a pause. */
+/* Learns from an answer that settled nothing; returns whom to ask next, 0 = look again after a
+ * pause. */
 static node_id learn_route(struct kv *kv, const struct txn_call *call, node_id asked,
                            const struct txn_result *result)
 {
@@ -206,8 +209,8 @@ static node_id learn_route(struct kv *kv, const struct txn_call *call, node_id a
     return hint;
 }
 
-int txn_send(struct task *task, struct kv *kv, struct txn_call *call, bool repeatable, struct txn_result *result,
-             struct err *err)
+int txn_send(struct task *task, struct kv *kv, struct txn_call *call, bool repeatable,
+             struct txn_result *result, struct err *err)
 {
     uint64_t heard = env_mono_ns(kv->env); /* when a leader was last there */
     uint64_t until = call->deadline_ns ? call->deadline_ns : TASK_FOREVER;
@@ -233,7 +236,8 @@ int txn_send(struct task *task, struct kv *kv, struct txn_call *call, bool repea
         code = task_check(task, err);
         if (code)
             return code;
-        if (may_wait(call->op) && (result->status == TXN_BUSY || (maybe && store_node_alive(kv->store, to))))
+        if (may_wait(call->op) &&
+            (result->status == TXN_BUSY || (maybe && store_node_alive(kv->store, to))))
             heard = env_mono_ns(kv->env);
         hint = learn_route(kv, call, to, result);
         if (hint && attempt < 3)
@@ -245,8 +249,8 @@ int txn_send(struct task *task, struct kv *kv, struct txn_call *call, bool repea
     }
 }
 
-void txn_post(struct task *task, struct kv *kv, const struct kv_txn *txn, const struct kv_part *part, uint8_t op,
-              const void *body, size_t body_len)
+void txn_post(struct task *task, struct kv *kv, const struct kv_txn *txn,
+              const struct kv_part *part, uint8_t op, const void *body, size_t body_len)
 {
     struct txn_call call;
     struct txn_group *g = txn_local_group(kv, part->group);
@@ -276,7 +280,8 @@ void txn_post(struct task *task, struct kv *kv, const struct kv_txn *txn, const 
 }
 
 int txn_send_command(struct task *task, struct kv *kv, uint32_t group, const struct buf *command,
-                     uint64_t deadline_ns, struct txn_answer *answer, uint8_t *status, struct err *err)
+                     uint64_t deadline_ns, struct txn_answer *answer, uint8_t *status,
+                     struct err *err)
 {
     struct txn_command head;
     struct txn_result result = {0};

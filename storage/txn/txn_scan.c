@@ -57,8 +57,8 @@ static struct lock_txn *find_open_writer(struct txn_group *g, const struct txn_s
 
 /* Waits until nothing open at or below the limit is left in the spans. */
 static int wait_out_writers(struct task *task, struct txn_group *g, const struct kv_read *read,
-                            const struct txn_scan_spec *spec, hlc_time limit, struct txn_result *result,
-                            struct err *err)
+                            const struct txn_scan_spec *spec, hlc_time limit,
+                            struct txn_result *result, struct err *err)
 {
     struct lock_txn *writer;
     while (g->locks.prepared_count && (writer = find_open_writer(g, spec, &read->txn, limit))) {
@@ -79,7 +79,8 @@ static int wait_out_writers(struct task *task, struct txn_group *g, const struct
     return 0;
 }
 
-static void add_own(struct txn_scan *scan, const struct lock_row *row, const struct lock_value *value, uint32_t span)
+static void add_own(struct txn_scan *scan, const struct lock_row *row,
+                    const struct lock_value *value, uint32_t span)
 {
     if (scan->n_own == scan->cap_own) {
         uint32_t cap = scan->cap_own ? 2 * scan->cap_own : 16;
@@ -158,10 +159,12 @@ static int check_serving(struct task *task, struct txn_group *g, const struct kv
         if (!txn_is_serving(g, result))
             return 0;
         if (hlc_merge(g->kv->hlc, read->read_ts) != HLC_OK)
-            return err_set(err, ERR_SYSTEM_ERROR, "clock of node %u is too far ahead", read->txn.gateway);
+            return err_set(err, ERR_SYSTEM_ERROR, "clock of node %u is too far ahead",
+                           read->txn.gateway);
         if (read->read_ts < group_gc_threshold(g->group))
             return err_set(err, ERR_SNAPSHOT_TOO_OLD, "snapshot too old");
-        if (read->read_ts <= group_read_limit(g->group) || (g->kv->faults & TXN_FAULT_STALE_LEASE_READ))
+        if (read->read_ts <= group_read_limit(g->group) ||
+            (g->kv->faults & TXN_FAULT_STALE_LEASE_READ))
             return 0;
         uint64_t now = env_mono_ns(g->kv->env);
         if (read->deadline_ns && now >= read->deadline_ns)
@@ -173,14 +176,16 @@ static int check_serving(struct task *task, struct txn_group *g, const struct kv
 }
 
 /* Own rows that are gone must not look as if they had never been written. */
-static bool has_locks(const struct txn_group *g, const struct kv_read *read, const struct kv_hold *hold)
+static bool has_locks(const struct txn_group *g, const struct kv_read *read,
+                      const struct kv_hold *hold)
 {
     struct lock_txn *txn = lock_table_txn(&g->locks, &read->txn);
     return txn && g->term == hold->lock_epoch && txn->incarnation == hold->incarnation;
 }
 
 /* No yield from here on: what was looked at is what is pinned. */
-static void pin_rows(struct txn_scan *scan, struct txn_group *g, const struct kv_read *read, struct lsm *lsm)
+static void pin_rows(struct txn_scan *scan, struct txn_group *g, const struct kv_read *read,
+                     struct lsm *lsm)
 {
     if (read->has_writes)
         collect_own(scan, g, read);
@@ -188,8 +193,8 @@ static void pin_rows(struct txn_scan *scan, struct txn_group *g, const struct kv
         scan->snapshot = lsm_snapshot_take(lsm);
 }
 
-static int open_lsm(struct task *task, struct txn_scan *scan, const struct kv_read *read, bool certain,
-                    struct err *err)
+static int open_lsm(struct task *task, struct txn_scan *scan, const struct kv_read *read,
+                    bool certain, struct err *err)
 {
     const struct txn_scan_spec *spec = &scan->spec;
     bool merged = scan->n_own > 0;
@@ -207,7 +212,8 @@ static int open_lsm(struct task *task, struct txn_scan *scan, const struct kv_re
         .with_span = spec->with_span || merged,
         .reverse = spec->reverse,
         .ts = read->read_ts,
-        .uncertain_limit = certain || read->uncertain_limit <= read->read_ts ? 0 : read->uncertain_limit,
+        .uncertain_limit =
+            certain || read->uncertain_limit <= read->read_ts ? 0 : read->uncertain_limit,
     };
     if (!scan->snapshot)
         return 0;
@@ -215,29 +221,33 @@ static int open_lsm(struct task *task, struct txn_scan *scan, const struct kv_re
 }
 
 int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *read,
-                  const struct txn_scan_spec *spec, struct txn_scan **out, struct txn_result *result,
-                  struct err *err)
+                  const struct txn_scan_spec *spec, struct txn_scan **out,
+                  struct txn_result *result, struct err *err)
 {
     struct lsm *lsm = NULL;
     const struct kv_hold *hold = kv_read_hold(read, group_id(g->group));
     bool certain = kv_read_is_opened(read, group_id(g->group));
-    hlc_time limit = certain || read->uncertain_limit < read->read_ts ? read->read_ts : read->uncertain_limit;
+    hlc_time limit =
+        certain || read->uncertain_limit < read->read_ts ? read->read_ts : read->uncertain_limit;
     raft_term term = g->term;
     result->status = TXN_OK;
     result->retry = KV_RETRY_NONE;
     int code = check_serving(task, g, read, result, err);
     if (!code && result->status == TXN_OK)
-        code = txn_check_schema(task, g, &read->txn, read->deadline_ns, read->read_ts, spec->schema->id,
-                                spec->schema->version, spec->shard, &lsm, result, err);
+        code = txn_check_schema(task, g, &read->txn, read->deadline_ns, read->read_ts,
+                                spec->schema->id, spec->schema->version, spec->shard, &lsm, result,
+                                err);
     if (code || result->status != TXN_OK)
         return code;
     for (uint32_t i = 0; i < spec->n_spans; i++)
-        txn_group_note_read(g, spec->schema->id, spec->shard, &spec->spans[i], read->read_ts, &read->txn);
+        txn_group_note_read(g, spec->schema->id, spec->shard, &spec->spans[i], read->read_ts,
+                            &read->txn);
     code = wait_out_writers(task, g, read, spec, limit, result, err);
     if (code || result->status != TXN_OK)
         return code;
     if (lsm)
-        lsm = group_tablet(g->group, spec->schema->id, spec->shard); /* a wait may have seen it dropped */
+        lsm = group_tablet(g->group, spec->schema->id,
+                           spec->shard); /* a wait may have seen it dropped */
     if (hold && !has_locks(g, read, hold))
         return txn_fail_locks_lost(result, err);
     struct txn_scan *scan = create_scan(spec);
@@ -278,8 +288,8 @@ void txn_scan_stats_add(const struct txn_scan *scan, struct kv_scan_stats *to)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static int next_lsm_batch(struct task *task, struct txn_scan *scan, uint32_t rows_max, struct batch **out,
-                          enum kv_retry *retry, struct err *err)
+static int next_lsm_batch(struct task *task, struct txn_scan *scan, uint32_t rows_max,
+                          struct batch **out, enum kv_retry *retry, struct err *err)
 {
     *out = NULL;
     if (!scan->lsm)
@@ -305,8 +315,8 @@ struct merging {
 };
 
 /* Columns of the tablet's batches: the spec's, then the key, then the span. */
-static void put_row(struct merging *m, const struct datum *values, const uint8_t *key, uint32_t key_len,
-                    uint32_t span)
+static void put_row(struct merging *m, const struct datum *values, const uint8_t *key,
+                    uint32_t key_len, uint32_t span)
 {
     const struct txn_scan_spec *spec = &m->scan->spec;
     struct arena *arena = m->out->arena;
@@ -330,8 +340,8 @@ static int put_own_row(struct merging *m, const struct own_row *own, struct err 
     if (own->deleted)
         return 0;
     arena_reset(&scan->row_arena);
-    if (!kv_schema_row_decode(spec->schema, own->key, own->key_len, own->data, own->len, scan->values,
-                              &scan->row_arena))
+    if (!kv_schema_row_decode(spec->schema, own->key, own->key_len, own->data, own->len,
+                              scan->values, &scan->row_arena))
         return err_set(err, ERR_INTERNAL_ERROR, "provisional row of storage %llu is malformed",
                        (unsigned long long)spec->schema->id);
     if (!kv_schema_tests_pass(spec->schema, spec->tests, spec->n_tests, scan->values))
@@ -358,7 +368,8 @@ static void put_lsm_row(struct merging *m, uint32_t row)
 static struct batch *make_output(const struct txn_scan *scan, uint32_t rows)
 {
     const struct txn_scan_spec *spec = &scan->spec;
-    struct batch *out = batch_create((uint32_t)spec->n_columns + spec->with_key + spec->with_span, NULL);
+    struct batch *out =
+        batch_create((uint32_t)spec->n_columns + spec->with_key + spec->with_span, NULL);
     uint32_t c = 0;
     for (; c < spec->n_columns; c++) {
         const struct kv_column *column = &spec->schema->columns[scan->columns[c]];

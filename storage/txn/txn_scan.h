@@ -1,22 +1,26 @@
-/* txn_scan.h: reading one shard at its group's leader: what transactions.md calls "Reading at a leader".
+/* txn_scan.h: reading one shard at its group's leader: what transactions.md calls "Reading at a
+ * leader".
  *
- * txn_scan_open does, on the group's core and in this order: checks leadership, lease, read limit, GC threshold and schema;
- * raises the read cache over every span; waits out each published or prepared row at or below the limit in them, looking
- * again from the start after each wait; copies the transaction's own provisional rows and pins the tablet's snapshot with
- * no yield after the last look; checks the lease once more. From then on the scan is a fixed set of rows: it may be
+ * txn_scan_open does, on the group's core and in this order: checks leadership, lease, read limit,
+ * GC threshold and schema; raises the read cache over every span; waits out each published or
+ * prepared row at or below the limit in them, looking again from the start after each wait; copies
+ * the transaction's own provisional rows and pins the tablet's snapshot with no yield after the
+ * last look; checks the lease once more. From then on the scan is a fixed set of rows: it may be
  * read from any core, and neither a leader change nor a commit disturbs it.
  *
- * Own rows are merged by key over the tablet's. A version in (read_ts, uncertain_limit] of a group the statement did not
- * open, or a prepared row at or below read_ts that came out above it, ends the scan with 40001 and KV_RETRY_STATEMENT.
+ * Own rows are merged by key over the tablet's. A version in (read_ts, uncertain_limit] of a group
+ * the statement did not open, or a prepared row at or below read_ts that came out above it, ends
+ * the scan with 40001 and KV_RETRY_STATEMENT.
  *
- * Between nodes (TXN_OP_SCAN) a scan is a series of requests without state at the server: each evaluates at the same
- * timestamp, answers whole batches up to a size, and says where to go on.
+ * Between nodes (TXN_OP_SCAN) a scan is a series of requests without state at the server: each
+ * evaluates at the same timestamp, answers whole batches up to a size, and says where to go on.
  *
- *     request body := read (sized, kv_read_encode) storage version shard (varints) flags (u8: 1 reverse, 2 with_key,
- *                     4 with_span) rows_max (varint) schema (sized) columns: n, id x n; tests: n, (id op n values as a
- *                     row) x n; spans: n, (flags: 1 point, 2 open end; start end sized) x n
- *     answer body  := u8 done, resume span (varint), resume key (sized; empty: span not begun), rows_tested, stats,
- *                     n batches, batch (sized) x n
+ *     request := read (sized, kv_read_encode) shard (varint)
+ *                flags (u8: 1 reverse, 2 with_key, 4 with_span) rows_max (varint) schema (sized)
+ *                columns: n, id x n; tests: n, (id op n values as a row) x n;
+ *                spans: n, (flags: 1 point, 2 open end; start end sized) x n
+ *     answer  := u8 done, resume span (varint), resume key (sized; empty: span not begun),
+ *                counters, n batches, batch (sized) x n
  */
 #ifndef CAIRN_STORAGE_TXN_TXN_SCAN_H
 #define CAIRN_STORAGE_TXN_TXN_SCAN_H
@@ -42,8 +46,8 @@ struct txn_scan_spec {
 
 /* result->status OK: *out is open. ELSEWHERE, BUSY: nothing happened. */
 int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *read,
-                  const struct txn_scan_spec *spec, struct txn_scan **out, struct txn_result *result,
-                  struct err *err) MUST_CHECK;
+                  const struct txn_scan_spec *spec, struct txn_scan **out,
+                  struct txn_result *result, struct err *err) MUST_CHECK;
 /* *out NULL at the end. *retry: what to do after an error. */
 int txn_scan_next(struct task *task, struct txn_scan *scan, uint32_t rows_max, struct batch **out,
                   enum kv_retry *retry, struct err *err) MUST_CHECK;
@@ -52,7 +56,7 @@ void txn_scan_close(struct txn_scan *scan);
 
 /* ---- between nodes ---- */
 
-void txn_scan_request_encode(const struct kv_read *read, uint64_t now_ns, const struct txn_scan_spec *spec,
+void txn_scan_request_encode(const struct kv_read *read, const struct txn_scan_spec *spec,
                              uint32_t rows_max, struct buf *out);
 /* Serves one request. */
 int txn_scan_serve(struct task *task, struct txn_group *g, const struct txn_call *call,
@@ -71,6 +75,7 @@ bool txn_scan_answer_decode(const uint8_t *body, size_t len, struct txn_scan_ans
 
 /* Batches on the wire: flat columns of the live rows. */
 void txn_batch_encode(struct batch *batch, struct buf *out);
-int txn_batch_decode(const uint8_t *bytes, size_t len, struct batch **out, struct err *err) MUST_CHECK;
+int txn_batch_decode(const uint8_t *bytes, size_t len, struct batch **out,
+                     struct err *err) MUST_CHECK;
 
 #endif

@@ -28,18 +28,16 @@ static void put_test(const struct kv_test *test, struct buf *out)
     buf_done(&row);
 }
 
-void txn_scan_request_encode(const struct kv_read *read, uint64_t now_ns, const struct txn_scan_spec *spec,
+void txn_scan_request_encode(const struct kv_read *read, const struct txn_scan_spec *spec,
                              uint32_t rows_max, struct buf *out)
 {
     struct buf bytes = {0};
-    struct kv_read relative = *read;
-    if (read->deadline_ns)
-        relative.deadline_ns = read->deadline_ns > now_ns ? read->deadline_ns - now_ns : 1;
-    kv_read_encode(&relative, &bytes);
+    kv_read_encode(read, &bytes);
     buf_put_sized(out, bytes.data, bytes.len);
     buf_put_varint(out, spec->shard);
-    buf_put_u8(out, (uint8_t)((spec->reverse ? SCAN_REVERSE : 0) | (spec->with_key ? SCAN_WITH_KEY : 0) |
-                              (spec->with_span ? SCAN_WITH_SPAN : 0)));
+    buf_put_u8(out,
+               (uint8_t)((spec->reverse ? SCAN_REVERSE : 0) | (spec->with_key ? SCAN_WITH_KEY : 0) |
+                         (spec->with_span ? SCAN_WITH_SPAN : 0)));
     buf_put_varint(out, rows_max);
     buf_reset(&bytes);
     kv_schema_encode(spec->schema, &bytes);
@@ -102,7 +100,7 @@ struct scan_request {
     bool strip_key, strip_span;
 };
 
-static int decode_request(const uint8_t *body, size_t body_len, uint64_t now_ns, struct arena *arena,
+static int decode_request(const uint8_t *body, size_t body_len, struct arena *arena,
                           struct scan_request *out, struct err *err)
 {
     struct buf_reader in = buf_reader_of(body, body_len);
@@ -111,8 +109,6 @@ static int decode_request(const uint8_t *body, size_t body_len, uint64_t now_ns,
     int code = kv_read_decode(bytes, len, arena, &out->read, err);
     if (code)
         return code;
-    if (out->read.deadline_ns)
-        out->read.deadline_ns += now_ns;
     struct txn_scan_spec *spec = &out->spec;
     spec->shard = (uint16_t)buf_take_varint(&in);
     uint8_t flags = buf_take_u8(&in);
@@ -188,7 +184,8 @@ static int fill_answer(struct task *task, struct txn_scan *scan, const struct sc
     for (uint32_t turn = 0; turn < SCAN_ANSWER_TURNS && batches->len < SCAN_ANSWER_BYTES; turn++) {
         struct batch *batch;
         uint32_t want = request->rows_max ? request->rows_max - rows : BATCH_ROWS;
-        code = txn_scan_next(task, scan, want < BATCH_ROWS ? want : BATCH_ROWS, &batch, &retry, err);
+        code =
+            txn_scan_next(task, scan, want < BATCH_ROWS ? want : BATCH_ROWS, &batch, &retry, err);
         if (code || !batch) {
             *done = !code;
             break;
@@ -211,16 +208,18 @@ static int fill_answer(struct task *task, struct txn_scan *scan, const struct sc
 
 static void put_stats(const struct kv_scan_stats *s, struct buf *out)
 {
-    const uint64_t values[] = {s->rows_tested,      s->versions_seen,   s->blocks_read,    s->blocks_pruned,
-                               s->blocks_from_disk, s->columns_decoded, s->values_decoded, s->bytes_from_disk};
+    const uint64_t values[] = {s->rows_tested,    s->versions_seen,    s->blocks_read,
+                               s->blocks_pruned,  s->blocks_from_disk, s->columns_decoded,
+                               s->values_decoded, s->bytes_from_disk};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         buf_put_varint(out, values[i]);
 }
 
 static void take_stats(struct buf_reader *in, struct kv_scan_stats *s)
 {
-    uint64_t *const values[] = {&s->rows_tested,      &s->versions_seen,   &s->blocks_read,    &s->blocks_pruned,
-                                &s->blocks_from_disk, &s->columns_decoded, &s->values_decoded, &s->bytes_from_disk};
+    uint64_t *const values[] = {&s->rows_tested,    &s->versions_seen,    &s->blocks_read,
+                                &s->blocks_pruned,  &s->blocks_from_disk, &s->columns_decoded,
+                                &s->values_decoded, &s->bytes_from_disk};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         *values[i] = buf_take_varint(in);
 }
@@ -238,12 +237,13 @@ int txn_scan_serve(struct task *task, struct txn_group *g, const struct txn_call
     buf_reset(&result->body);
     result->status = TXN_OK;
     result->retry = KV_RETRY_NONE;
-    int code = decode_request(call->body, call->body_len, env_mono_ns(g->kv->env), &arena, &request, err);
+    int code = decode_request(call->body, call->body_len, &arena, &request, err);
     if (!code)
         code = txn_scan_open(task, g, &request.read, &request.spec, &scan, result, err);
     if (!code && result->status == TXN_OK) {
         struct kv_scan_stats stats = {0};
-        code = fill_answer(task, scan, &request, &batches, &n_batches, &done, &span, &key, result, err);
+        code = fill_answer(task, scan, &request, &batches, &n_batches, &done, &span, &key, result,
+                           err);
         txn_scan_stats_add(scan, &stats);
         buf_put_u8(&result->body, done);
         buf_put_varint(&result->body, span);

@@ -7,8 +7,9 @@
  *   - bulk rows of transactions that are no more
  *   - the collection threshold: the oldest read in use anywhere, at most `retention` ago
  *
- * Each node reports its oldest read to all once a second; a node that is silent does not hold the threshold back for
- * longer than READ_REPORT_NS, since its readers are refused, not answered, below it.
+ * Each node reports its oldest read to all once a second; a node that is silent does not hold the
+ * threshold back for longer than READ_REPORT_NS, since its readers are refused, not answered, below
+ * it.
  */
 #include "storage/txn/kv_txn.h"
 
@@ -47,7 +48,8 @@ static uint32_t list_txns(struct txn_group *g, bool active, struct kv_txn_id *id
             continue;
         if (active && !is_gateway_gone(g->kv, &txn->id)) {
             if (!txn->published_ns)
-                txn->published_ns = now; /* while active: when its gateway was last known to know it */
+                txn->published_ns =
+                    now; /* while active: when its gateway was last known to know it */
             if (now - txn->published_ns < LOCK_ASK_NS)
                 continue;
             txn->published_ns = now;
@@ -96,14 +98,14 @@ static void tend_records(struct task *task, struct txn_group *g)
     while (n < UPKEEP_BATCH && group_state_next(&it, &item)) {
         struct kv_txn_id id;
         if (!txn_key_read(item.key, item.key_len, &id) ||
-            !txn_record_decode(item.value, item.value_len, &record) || record.status != TXN_COMMITTED ||
-            record.stamp >= before || !record.n_groups)
+            !txn_record_decode(item.value, item.value_len, &record) ||
+            record.status != TXN_COMMITTED || record.stamp >= before || !record.n_groups)
             continue;
         uint32_t groups[record.n_groups];
         for (uint32_t i = 0; i < record.n_groups; i++)
             groups[i] = load_le32(record.groups + 4 * i);
-        txn_finish_start(kv_core_of(g->kv, task), &id, record.session, group_id(g->group), record.epoch,
-                         TXN_COMMITTED, record.ts, groups, record.n_groups, true);
+        txn_finish_start(kv_core_of(g->kv, task), &id, record.session, group_id(g->group),
+                         record.epoch, TXN_COMMITTED, record.ts, groups, record.n_groups, true);
         n++;
     }
 }
@@ -122,8 +124,9 @@ static uint32_t list_markers(struct txn_group *g, struct old_marker *out)
     uint32_t n = 0;
     group_state_seek(g->group, &it, "M", 1, NULL, 0);
     while (n < UPKEEP_BATCH && group_state_next(&it, &item))
-        if (txn_marker_decode(item.value, item.value_len, &marker) && marker.outcome == TXN_COMMITTED &&
-            marker.stamp < before && txn_key_read(item.key, item.key_len, &out[n].id))
+        if (txn_marker_decode(item.value, item.value_len, &marker) &&
+            marker.outcome == TXN_COMMITTED && marker.stamp < before &&
+            txn_key_read(item.key, item.key_len, &out[n].id))
             out[n++].anchor_group = marker.anchor_group;
     return n;
 }
@@ -141,7 +144,8 @@ static bool is_record_gone(struct task *task, struct kv *kv, const struct old_ma
         .deadline_ns = env_mono_ns(kv->env) + 1000 * TXN_MS,
     };
     bool gone = txn_send(task, kv, &call, true, &result, &err) == 0 && result.status == TXN_OK &&
-                txn_answer_decode(result.body.data, result.body.len, &answer) && answer.n_groups == 0;
+                txn_answer_decode(result.body.data, result.body.len, &answer) &&
+                answer.n_groups == 0;
     buf_done(&result.body);
     return gone;
 }
@@ -158,7 +162,8 @@ static void tend_markers(struct task *task, struct txn_group *g, raft_term term)
     for (uint32_t i = 0; i < n && txn_group_is_leading(g, term); i++) {
         if (!is_record_gone(task, g->kv, &markers[i]))
             continue;
-        txn_finish_put(&command, &(struct txn_finish){.what = TXN_DROP_MARKER, .txn = markers[i].id});
+        txn_finish_put(&command,
+                       &(struct txn_finish){.what = TXN_DROP_MARKER, .txn = markers[i].id});
         dropped++;
     }
     store_le32(command.data + 60, dropped);
@@ -178,7 +183,8 @@ static bool find_orphan(struct txn_group *g, struct kv_txn_id *owner, uint64_t *
     while (group_state_next(&it, &item)) {
         if (item.key_len != 9 || item.value_len != 16)
             continue;
-        *owner = (struct kv_txn_id){load_be32(item.value), load_be32(item.value + 4), load_be64(item.value + 8)};
+        *owner = (struct kv_txn_id){load_be32(item.value), load_be32(item.value + 4),
+                                    load_be64(item.value + 8)};
         *storage = load_be64(item.key + 1);
         if (!lock_table_txn(&g->locks, owner) && !txn_state_prepared(g->group, owner, &prepared))
             return true;
@@ -195,7 +201,8 @@ static void tend_bulk(struct task *task, struct txn_group *g, raft_term term)
     uint8_t status;
     if (!find_orphan(g, &owner, &storage) ||
         (!is_gateway_gone(g->kv, &owner) && txn_gateway_knows(task, g->kv, &owner)) ||
-        !txn_group_is_leading(g, term) || !find_orphan(g, &again, &storage_again) || storage != storage_again)
+        !txn_group_is_leading(g, term) || !find_orphan(g, &again, &storage_again) ||
+        storage != storage_again)
         return;
     struct buf command = {0}, bytes = {0};
     for (uint32_t shard = 0; shard < UINT16_MAX && !bytes.len; shard++) {
@@ -203,7 +210,8 @@ static void tend_bulk(struct task *task, struct txn_group *g, raft_term term)
         if (schema)
             kv_schema_encode(schema, &bytes);
     }
-    txn_command_begin(&command, &(struct txn_command){.kind = TXN_BULK_DROP, .txn = owner, .n_items = 1}, NULL);
+    txn_command_begin(
+        &command, &(struct txn_command){.kind = TXN_BULK_DROP, .txn = owner, .n_items = 1}, NULL);
     txn_item_put(&command, &(struct txn_item){.storage = storage,
                                               .op = LOCK_OP_DROP,
                                               .data = bytes.data,
@@ -218,9 +226,8 @@ static void tend_bulk(struct task *task, struct txn_group *g, raft_term term)
 static hlc_time oldest_of_core(struct kv_core *core)
 {
     hlc_time oldest = UINT64_MAX;
-    list_each(struct kv_txn, txn, &core->active, link)
-        if (txn->oldest_ts && txn->oldest_ts < oldest)
-            oldest = txn->oldest_ts;
+    list_each(struct kv_txn, txn, &core->active,
+              link) if (txn->oldest_ts && txn->oldest_ts < oldest) oldest = txn->oldest_ts;
     return oldest;
 }
 

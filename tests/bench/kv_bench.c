@@ -1,4 +1,5 @@
-/* kv_bench: what storage/kv.h costs without SQL above it: point reads, commits in one and several groups.
+/* kv_bench: what storage/kv.h costs without SQL above it: point reads, commits in one and several
+ * groups.
  *
  *     build/tests/bench/kv_bench [nodes] [fibers]
  *
@@ -20,7 +21,8 @@ struct bench {
 };
 
 enum { POINT_READ, INSERT_ONE, UPDATE_MANY, KINDS };
-static const char *const names[] = {"point read", "insert, one group", "two writes, two groups or more"};
+static const char *const names[] = {"point read", "insert, one group",
+                                    "two writes, two groups or more"};
 
 static uint64_t cpu_ns(void)
 {
@@ -65,9 +67,15 @@ static void run_fiber(struct task *task, void *arg)
     while (b->left) {
         b->left--;
         switch (b->kind) {
-        case POINT_READ: do_point_read(task, b); break;
-        case INSERT_ONE: do_writes(task, b, &b->one, 1); break;
-        default: do_writes(task, b, &b->three, 2); break;
+        case POINT_READ:
+            do_point_read(task, b);
+            break;
+        case INSERT_ONE:
+            do_writes(task, b, &b->one, 1);
+            break;
+        default:
+            do_writes(task, b, &b->three, 2);
+            break;
         }
     }
     b->running--;
@@ -85,8 +93,8 @@ static void measure(struct task *task, struct bench *b, int kind, uint64_t count
         rt_ok(task_sleep(task, MS, &err), &err);
     cpu = cpu_ns() - cpu;
     wall = env_mono_ns(task->env) - wall;
-    printf("%-32s %3u fibers: %8.2f us CPU, %9.0f a second\n", names[kind], fibers, (double)cpu / 1e3 / (double)count,
-           (double)count * 1e9 / (double)wall);
+    printf("%-32s %3u fibers: %8.2f us CPU, %9.0f a second\n", names[kind], fibers,
+           (double)cpu / 1e3 / (double)count, (double)count * 1e9 / (double)wall);
 }
 
 struct args {
@@ -109,7 +117,8 @@ static void run_bench(struct task *task, void *arg)
     rt_ok(kv_storage_create(task, txn, &b.one.schema, &b.arena, &err), &err);
     rt_ok(kv_storage_create(task, txn, &b.three.schema, &b.arena, &err), &err);
     for (int64_t i = 0; i < 1000; i++)
-        rt_ok(kv_rows_write(task, txn, &b.one, KV_INSERT, (int64_t[]){i, i, 0, 0}, &result, &err), &err);
+        rt_ok(kv_rows_write(task, txn, &b.one, KV_INSERT, (int64_t[]){i, i, 0, 0}, &result, &err),
+              &err);
     rt_ok(kv_commit(task, txn, NULL, &err), &err);
     rt_ok(task_sleep(task, 500 * MS, &err), &err);
     for (b.node = 0; b.node < args->nodes; b.node++) {

@@ -21,7 +21,8 @@ static uint64_t read_mono(struct env *env)
 
 static uint64_t read_wall(struct env *env)
 {
-    return (uint64_t)((int64_t)(UINT64_C(1700000000000000) + node_of(env)->sim->now_ns / 1000) + node_of(env)->skew_us);
+    return (uint64_t)((int64_t)(UINT64_C(1700000000000000) + node_of(env)->sim->now_ns / 1000) +
+                      node_of(env)->skew_us);
 }
 
 static void fill_random(struct env *env, void *out, size_t len)
@@ -50,8 +51,12 @@ static int start_core(struct env *env, struct core *core, struct err *err)
     return 0;
 }
 
-static void wake_core(struct env *env, struct core *core) {}
-static void join_core(struct env *env, struct core *core) {}
+static void wake_core(struct env *env, struct core *core)
+{
+}
+static void join_core(struct env *env, struct core *core)
+{
+}
 
 static const struct env_ops sim_ops = {
     .mono_ns = read_mono,
@@ -84,7 +89,8 @@ uint64_t sim_delay(struct sim *sim)
 
 void sim_trace(struct sim *sim, uint64_t what, uint64_t a, uint64_t b)
 {
-    sim->hash = hash_combine(hash_combine(hash_combine(hash_combine(sim->hash, what), a), b), sim->now_ns);
+    sim->hash =
+        hash_combine(hash_combine(hash_combine(hash_combine(sim->hash, what), a), b), sim->now_ns);
 }
 
 void sim_fail(struct sim *sim, const char *fmt, ...)
@@ -263,8 +269,12 @@ static void draw_fault(struct sim *sim)
         for (uint32_t other = 1; other <= sim->n_nodes; other++)
             cut_pair(sim, node, other, ns);
         break;
-    case 3: cut_pair(sim, node, 1 + (uint32_t)prng_below(&sim->rng, sim->n_nodes), ns); break;
-    default: sim_group_depose(sim, 1 + (uint32_t)prng_below(&sim->rng, SIM_GROUPS)); break;
+    case 3:
+        cut_pair(sim, node, 1 + (uint32_t)prng_below(&sim->rng, sim->n_nodes), ns);
+        break;
+    default:
+        sim_group_depose(sim, 1 + (uint32_t)prng_below(&sim->rng, SIM_GROUPS));
+        break;
     }
 }
 
@@ -275,7 +285,8 @@ struct ticker {
 static void run_tick(struct sim *sim, struct sim_event *event)
 {
     sim_groups_tick(sim);
-    if (!sim->calm && !sim->config.no_nemesis && prng_chance(&sim->rng, 0.25) && kv_work_is_ready(sim->work))
+    if (!sim->calm && !sim->config.no_nemesis && prng_chance(&sim->rng, 0.25) &&
+        kv_work_is_ready(sim->work))
         draw_fault(sim);
     sim_at(sim, event, sim->now_ns + 50 * SIM_MS, run_tick);
 }
@@ -360,7 +371,8 @@ static void run_phases(struct sim *sim)
     heal_all(sim);
     run_until(sim, sim->now_ns + 1000 * SIM_MS);
     kv_work_stop(sim->work);
-    run_until(sim, sim->now_ns + 45000 * SIM_MS); /* commits give up after 30 s, upkeep tidies after 10 s */
+    run_until(sim, sim->now_ns +
+                       45000 * SIM_MS); /* commits give up after 30 s, upkeep tidies after 10 s */
     sim_on_core(&sim->nodes[1 + prng_below(&sim->rng, sim->n_nodes)], start_check, NULL);
     for (uint32_t i = 0; i < 100 && !kv_work_is_checked(sim->work) && !sim->result->failed; i++)
         run_until(sim, sim->now_ns + 100 * SIM_MS);

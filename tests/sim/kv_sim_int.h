@@ -106,16 +106,16 @@ struct sim_node {
 struct sim {
     struct kv_sim_config config;
     struct kv_sim_result *result;
-    struct prng rng;   /* of the world */
+    struct prng rng; /* of the world */
     uint64_t now_ns;
     struct heap events;
     uint32_t n_nodes;
     struct sim_node nodes[SIM_NODES_MAX + 1];
     struct sim_group groups[SIM_GROUPS + 1];
-    bool calm;         /* the faults are over */
-    bool hasty;        /* recovery asks nobody and waits for nothing */
-    uint32_t slowness; /* of messages */
-    uint32_t clients;  /* a node */
+    bool calm;           /* the faults are over */
+    bool hasty;          /* recovery asks nobody and waits for nothing */
+    uint32_t slowness;   /* of messages */
+    uint32_t clients;    /* a node */
     struct list handled; /* requests being worked on */
     uint64_t hash;
     struct kv_work *work;
@@ -141,6 +141,7 @@ void sim_node_groups_lost(struct sim *sim, uint32_t node);
 void sim_group_depose(struct sim *sim, uint32_t group);
 void sim_groups_tick(struct sim *sim);
 void sim_groups_check(struct sim *sim);
-void sim_lose(struct sim *sim, uint32_t node, uint32_t boot, uint32_t group, struct group_proposal *proposal);
+void sim_lose(struct sim *sim, uint32_t node, uint32_t boot, uint32_t group,
+              struct group_proposal *proposal);
 
 #endif

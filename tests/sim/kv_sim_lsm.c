@@ -78,8 +78,8 @@ static struct sim_row *find_row(const struct lsm *lsm, const void *key, uint32_t
     return found ? &lsm->rows[at] : NULL;
 }
 
-void sim_lsm_put(struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts, bool deleted, const void *data,
-                 uint32_t len)
+void sim_lsm_put(struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts, bool deleted,
+                 const void *data, uint32_t len)
 {
     struct sim_row *row = find_row(lsm, key, key_len);
     if (!row) {
@@ -102,7 +102,8 @@ void sim_lsm_put(struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts
     if (*at && (*at)->ts == ts)
         return;
     struct sim_version *v = must_alloc(sizeof *v);
-    *v = (struct sim_version){.older = *at, .ts = ts, .deleted = deleted, .len = len, .data = must_alloc(len)};
+    *v = (struct sim_version){
+        .older = *at, .ts = ts, .deleted = deleted, .len = len, .data = must_alloc(len)};
     if (len)
         memcpy(v->data, data, len);
     *at = v;
@@ -110,7 +111,8 @@ void sim_lsm_put(struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts
 
 /* ---- lsm.h: single rows --------------------------------------------------------------------- */
 
-static const struct sim_version *see(const struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts)
+static const struct sim_version *see(const struct lsm *lsm, const void *key, uint32_t key_len,
+                                     hlc_time ts)
 {
     const struct sim_row *row = find_row(lsm, key, key_len);
     const struct sim_version *v = row ? row->versions : NULL;
@@ -121,13 +123,15 @@ static const struct sim_version *see(const struct lsm *lsm, const void *key, uin
 
 static void fill_info(const struct sim_version *v, struct lsm_version_info *info)
 {
-    *info = (struct lsm_version_info){.found = v != NULL, .deleted = v && v->deleted, .ts = v ? v->ts : 0};
+    *info = (struct lsm_version_info){
+        .found = v != NULL, .deleted = v && v->deleted, .ts = v ? v->ts : 0};
 }
 
 int lsm_get(struct task *task, struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts,
             struct lsm_version_info *info, struct buf *row, struct err *err)
 {
-    int code = prng_chance(lsm->rng, 0.1) ? task_sleep(task, prng_below(lsm->rng, 2000000), err) : 0;
+    int code =
+        prng_chance(lsm->rng, 0.1) ? task_sleep(task, prng_below(lsm->rng, 2000000), err) : 0;
     const struct sim_version *v = code ? NULL : see(lsm, key, key_len, ts);
     if (code)
         return code;
@@ -146,7 +150,8 @@ int lsm_newest(struct task *task, struct lsm *lsm, const void *key, uint32_t key
     return code;
 }
 
-bool lsm_newest_now(struct lsm *lsm, const void *key, uint32_t key_len, struct lsm_version_info *info)
+bool lsm_newest_now(struct lsm *lsm, const void *key, uint32_t key_len,
+                    struct lsm_version_info *info)
 {
     if (prng_chance(lsm->rng, 0.2))
         return false;
@@ -201,7 +206,8 @@ static bool is_in_span(const struct sim_row *row, const struct kv_span *span)
     int cmp = key_compare(row->key, row->key_len, span->start, span->start_len);
     if (span->point)
         return cmp == 0;
-    return cmp >= 0 && (!span->end || key_compare(row->key, row->key_len, span->end, span->end_len) < 0);
+    return cmp >= 0 &&
+           (!span->end || key_compare(row->key, row->key_len, span->end, span->end_len) < 0);
 }
 
 static void look_at_row(struct lsm_scan *scan, uint32_t row, uint32_t span)
@@ -214,8 +220,8 @@ static void look_at_row(struct lsm_scan *scan, uint32_t row, uint32_t span)
         scan->found[scan->n_found++] = (struct found_row){row, span, v};
 }
 
-int lsm_scan_open(struct task *task, struct lsm_snapshot *snapshot, const struct lsm_scan_spec *spec,
-                  struct lsm_scan **out, struct err *err)
+int lsm_scan_open(struct task *task, struct lsm_snapshot *snapshot,
+                  const struct lsm_scan_spec *spec, struct lsm_scan **out, struct err *err)
 {
     struct lsm *lsm = snapshot->lsm;
     struct lsm_scan *scan = must_alloc(sizeof *scan);
@@ -249,13 +255,14 @@ int lsm_scan_open(struct task *task, struct lsm_snapshot *snapshot, const struct
     return 0;
 }
 
-static void put_found(struct lsm_scan *scan, const struct found_row *found, const struct datum *values,
-                      const struct sim_row *row, struct batch *batch)
+static void put_found(struct lsm_scan *scan, const struct found_row *found,
+                      const struct datum *values, const struct sim_row *row, struct batch *batch)
 {
     const struct lsm_scan_spec *spec = scan->spec;
     uint32_t at = batch->n_rows++, c = 0;
     for (; c < spec->n_columns; c++)
-        vec_put(&batch->cols[c], at, &values[kv_schema_column(spec->schema, spec->column_ids[c])], batch->arena);
+        vec_put(&batch->cols[c], at, &values[kv_schema_column(spec->schema, spec->column_ids[c])],
+                batch->arena);
     struct datum key = datum_bytes(row->key, row->key_len);
     struct datum span = {.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = (int32_t)found->span};
     if (spec->with_key)
@@ -264,18 +271,19 @@ static void put_found(struct lsm_scan *scan, const struct found_row *found, cons
         vec_put(&batch->cols[c++], at, &span, batch->arena);
 }
 
-int lsm_scan_next(struct task *task, struct lsm_scan *scan, uint32_t rows_max, struct mem_account *account,
-                  struct batch **out, struct err *err)
+int lsm_scan_next(struct task *task, struct lsm_scan *scan, uint32_t rows_max,
+                  struct mem_account *account, struct batch **out, struct err *err)
 {
     const struct lsm_scan_spec *spec = scan->spec;
     uint32_t rows = rows_max < 5 ? rows_max : 5; /* small batches: boundaries everywhere */
     struct datum values[spec->schema->n_columns];
-    struct batch *batch = batch_create((uint32_t)spec->n_columns + spec->with_key + spec->with_span, account);
+    struct batch *batch =
+        batch_create((uint32_t)spec->n_columns + spec->with_key + spec->with_span, account);
     uint32_t c = 0;
     for (; c < spec->n_columns; c++)
         vec_alloc(&batch->cols[c],
-                  spec->schema->columns[kv_schema_column(spec->schema, spec->column_ids[c])].kind, rows,
-                  batch->arena);
+                  spec->schema->columns[kv_schema_column(spec->schema, spec->column_ids[c])].kind,
+                  rows, batch->arena);
     if (spec->with_key)
         vec_alloc(&batch->cols[c++], PHYS_BYTES, rows, batch->arena);
     if (spec->with_span)
@@ -284,7 +292,8 @@ int lsm_scan_next(struct task *task, struct lsm_scan *scan, uint32_t rows_max, s
         const struct found_row *found = &scan->found[scan->at++];
         const struct sim_version *v = found->version;
         const struct sim_row *row = (const void *)v->older;
-        if (!kv_schema_row_decode(spec->schema, row->key, row->key_len, v->data, v->len, values, batch->arena))
+        if (!kv_schema_row_decode(spec->schema, row->key, row->key_len, v->data, v->len, values,
+                                  batch->arena))
             abort();
         if (kv_schema_tests_pass(spec->schema, spec->tests, spec->n_tests, values))
             put_found(scan, found, values, row, batch);

@@ -36,7 +36,7 @@ struct lsm *sim_lsm_create(const struct kv_schema *schema, uint16_t shard, struc
 void sim_lsm_drop(struct lsm *lsm); /* freed when the last snapshot goes */
 void sim_lsm_alter(struct lsm *lsm, const struct kv_schema *schema);
 /* The same version twice is one. */
-void sim_lsm_put(struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts, bool deleted, const void *data,
-                 uint32_t len);
+void sim_lsm_put(struct lsm *lsm, const void *key, uint32_t key_len, hlc_time ts, bool deleted,
+                 const void *data, uint32_t len);
 
 #endif

@@ -63,7 +63,8 @@ static int run_seeds(struct kv_sim_config *config, uint64_t from, uint64_t to)
         if (result.failed) {
             printf("seed %llu: FAILED: %s\n", (unsigned long long)seed, result.what);
             failures++;
-        } else if (seed % 100 == from % 100) { /* one in a hundred twice: the same seed is the same run */
+        } else if (seed % 100 ==
+                   from % 100) { /* one in a hundred twice: the same seed is the same run */
             memset(&again, 0, sizeof again);
             run_child(config, &again);
             if (again.trace_hash != result.trace_hash) {
@@ -79,12 +80,13 @@ static int run_seeds(struct kv_sim_config *config, uint64_t from, uint64_t to)
         total.deadlocks += result.deadlocks;
         total.timeouts += result.timeouts;
     }
-    printf("%llu runs, %d failed: %llu committed, %llu aborted, %llu unknown, %llu reads, %llu recoveries, "
+    printf("%llu runs, %d failed: %llu committed, %llu aborted, %llu unknown, %llu reads, %llu "
+           "recoveries, "
            "%llu deadlocks, %llu timeouts\n",
            (unsigned long long)(to - from + 1), failures, (unsigned long long)total.committed,
-           (unsigned long long)total.aborted, (unsigned long long)total.unknown, (unsigned long long)total.reads,
-           (unsigned long long)total.recovered, (unsigned long long)total.deadlocks,
-           (unsigned long long)total.timeouts);
+           (unsigned long long)total.aborted, (unsigned long long)total.unknown,
+           (unsigned long long)total.reads, (unsigned long long)total.recovered,
+           (unsigned long long)total.deadlocks, (unsigned long long)total.timeouts);
     return failures != 0;
 }
 
@@ -101,7 +103,8 @@ static int run_bugs(struct kv_sim_config *config, uint64_t seeds)
             run_child(config, &result);
         }
         if (result.failed)
-            printf("%-20s found by seed %llu: %s\n", bugs[i].name, (unsigned long long)seed, result.what);
+            printf("%-20s found by seed %llu: %s\n", bugs[i].name, (unsigned long long)seed,
+                   result.what);
         else
             printf("%-20s NOT FOUND in %llu seeds\n", bugs[i].name, (unsigned long long)seeds);
         missed += !result.failed;
@@ -132,7 +135,8 @@ int main(int argc, char **argv)
         } else if (!strcmp(argv[i], "--verbose")) {
             config.verbose = true;
         } else {
-            fprintf(stderr, "usage: kv_sim [--seeds A..B] [--bugs] [--ms N] [--nodes N] [--calm] [--verbose]\n");
+            fprintf(stderr, "usage: kv_sim [--seeds A..B] [--bugs] [--ms N] [--nodes N] [--calm] "
+                            "[--verbose]\n");
             return 2;
         }
     }

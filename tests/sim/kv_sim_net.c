@@ -1,4 +1,5 @@
-/* Messages of the simulated world: base/rpc.h between nodes that are delayed, cut off and restarted. */
+/* Messages of the simulated world: base/rpc.h between nodes that are delayed, cut off and
+ * restarted. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -53,8 +54,9 @@ static void break_call(struct sim *sim, struct message *m)
 {
     if (!m->one_way && !m->done && is_same_boot(sim, m->from, m->from_boot)) {
         m->done = true;
-        m->code = err_set(&m->err, m->delivered ? ERR_CONNECTION_FAILURE : ERR_CONNECTION_DOES_NOT_EXIST,
-                          "connection to node %u broke", m->to);
+        m->code =
+            err_set(&m->err, m->delivered ? ERR_CONNECTION_FAILURE : ERR_CONNECTION_DOES_NOT_EXIST,
+                    "connection to node %u broke", m->to);
         if (m->caller)
             task_wake(m->caller);
     }
@@ -88,7 +90,8 @@ static void lose_request(struct sim *sim, struct sim_event *event)
 
 void sim_net_crashed(struct sim *sim, uint32_t node)
 {
-    list_each_safe(struct message, m, &sim->handled, link) {
+    list_each_safe(struct message, m, &sim->handled, link)
+    {
         if (m->to != node)
             continue;
         list_remove(&m->link);
@@ -101,7 +104,8 @@ static void run_handler(struct task *task, void *arg)
     struct message *m = arg;
     struct sim_node *node = container_of(task->env, struct sim_node, env);
     struct rpc *rpc = node->rpc;
-    struct rpc_in in = {.from = m->from, .method = m->method, .msg = m->request.data, .msg_len = m->request.len};
+    struct rpc_in in = {
+        .from = m->from, .method = m->method, .msg = m->request.data, .msg_len = m->request.len};
     struct err err;
     err_clear(&err);
     int code = 0;
@@ -109,7 +113,8 @@ static void run_handler(struct task *task, void *arg)
     if (!rpc->handlers[m->method])
         code = err_set(&err, ERR_FEATURE_NOT_SUPPORTED, "no handler");
     else
-        code = rpc->handlers[m->method](task, rpc->contexts[m->method], &in, m->one_way ? NULL : &out, &err);
+        code = rpc->handlers[m->method](task, rpc->contexts[m->method], &in,
+                                        m->one_way ? NULL : &out, &err);
     list_remove(&m->link);
     if (m->one_way) {
         unref_message(m);
@@ -138,10 +143,13 @@ static void arrive_request(struct sim *sim, struct sim_event *event)
     sim_on_core(&sim->nodes[m->to], start_handler, m);
 }
 
-/* The connection broke behind a request: the caller hears it at once, the request still arrives some time later. */
-static bool outlives_connection(struct sim *sim, const struct rpc_call *call, uint32_t from, bool one_way)
+/* The connection broke behind a request: the caller hears it at once, the request still arrives
+ * some time later. */
+static bool outlives_connection(struct sim *sim, const struct rpc_call *call, uint32_t from,
+                                bool one_way)
 {
-    return !one_way && !sim->calm && !sim->config.no_nemesis && call->to != from && prng_chance(&sim->rng, 0.01);
+    return !one_way && !sim->calm && !sim->config.no_nemesis && call->to != from &&
+           prng_chance(&sim->rng, 0.01);
 }
 
 static struct message *post_message(struct rpc *rpc, const struct rpc_call *call, bool one_way)
@@ -159,13 +167,15 @@ static struct message *post_message(struct rpc *rpc, const struct rpc_call *call
     m->method = call->method;
     m->one_way = one_way;
     buf_put(&m->request, call->msg, call->msg_len);
-    sim_at(sim, &m->event, sim->now_ns + (call->to == node->id ? 1000 : sim_delay(sim)) +
-                              (one_way ? prng_below(&sim->rng, 30 * SIM_MS) : 0),
+    sim_at(sim, &m->event,
+           sim->now_ns + (call->to == node->id ? 1000 : sim_delay(sim)) +
+               (one_way ? prng_below(&sim->rng, 30 * SIM_MS) : 0),
            arrive_request);
     return m;
 }
 
-int rpc_call(struct task *task, struct rpc *rpc, const struct rpc_call *call, struct rpc_reply *reply, struct err *err)
+int rpc_call(struct task *task, struct rpc *rpc, const struct rpc_call *call,
+             struct rpc_reply *reply, struct err *err)
 {
     struct sim *sim = rpc->node->sim;
     if (!call->to || call->to > sim->n_nodes)
@@ -174,10 +184,13 @@ int rpc_call(struct task *task, struct rpc *rpc, const struct rpc_call *call, st
     struct message *m = post_message(rpc, call, broken);
     if (broken) {
         int slept = task_sleep(task, sim_delay(sim), err);
-        return slept ? slept : err_set(err, ERR_CONNECTION_FAILURE, "connection to node %u broke", call->to);
+        return slept
+                   ? slept
+                   : err_set(err, ERR_CONNECTION_FAILURE, "connection to node %u broke", call->to);
     }
     m->caller = task;
-    uint64_t until = env_mono_ns(task->env) + (call->timeout_ns ? call->timeout_ns : 10000 * SIM_MS);
+    uint64_t until =
+        env_mono_ns(task->env) + (call->timeout_ns ? call->timeout_ns : 10000 * SIM_MS);
     int code = 0;
     while (!m->done && !code) {
         enum park_result parked = task_park(task, until);
@@ -195,7 +208,8 @@ int rpc_call(struct task *task, struct rpc *rpc, const struct rpc_call *call, st
             *err = m->err;
     }
     if (!code) {
-        *reply = (struct rpc_reply){.msg = m->out.msg.data, .msg_len = m->out.msg.len, .memory = m->out.msg.data};
+        *reply = (struct rpc_reply){
+            .msg = m->out.msg.data, .msg_len = m->out.msg.len, .memory = m->out.msg.data};
         m->out.msg = (struct buf){0};
     }
     m->done = true;

@@ -1,9 +1,10 @@
 /* Groups of the simulated world: storage/tablet/group.h and store.h over shared logs.
  *
- * An entry proposed by the true leader commits after a round trip while the leader has a quorum. A leader is replaced
- * when its lease ran out (or was given back); of its entries in flight a drawn prefix survives and commits, the rest is
- * lost, and an old leader that lives learns both late. Replicas apply in order, each at its own pace; a node that restarts
- * applies everything again from the start.
+ * An entry proposed by the true leader commits after a round trip while the leader has a quorum. A
+ * leader is replaced when its lease ran out (or was given back); of its entries in flight a drawn
+ * prefix survives and commits, the rest is lost, and an old leader that lives learns both late.
+ * Replicas apply in order, each at its own pace; a node that restarts applies everything again from
+ * the start.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ struct group *group_apply_group(struct group_apply *apply)
     return apply->group;
 }
 
-void group_state_put(struct group_apply *apply, const void *key, size_t key_len, const void *value, size_t value_len)
+void group_state_put(struct group_apply *apply, const void *key, size_t key_len, const void *value,
+                     size_t value_len)
 {
     state_map_put(&apply->group->state, key, key_len, value, value_len);
 }
@@ -67,8 +69,8 @@ void group_tablet_drop(struct group_apply *apply, uint64_t storage, uint16_t sha
     sim_lsm_drop(lsm);
 }
 
-bool group_tablet_put(struct group_apply *apply, uint64_t storage, uint16_t shard, const void *key, size_t key_len,
-                      hlc_time ts, const void *row, size_t row_len)
+bool group_tablet_put(struct group_apply *apply, uint64_t storage, uint16_t shard, const void *key,
+                      size_t key_len, hlc_time ts, const void *row, size_t row_len)
 {
     struct lsm *lsm = *find_tablet(apply->group, storage, shard);
     if (lsm)
@@ -76,8 +78,9 @@ bool group_tablet_put(struct group_apply *apply, uint64_t storage, uint16_t shar
     return lsm != NULL;
 }
 
-bool group_tablet_delete(struct group_apply *apply, uint64_t storage, uint16_t shard, const void *key,
-                         size_t key_len, hlc_time ts, const void *moved_to, size_t moved_to_len)
+bool group_tablet_delete(struct group_apply *apply, uint64_t storage, uint16_t shard,
+                         const void *key, size_t key_len, hlc_time ts, const void *moved_to,
+                         size_t moved_to_len)
 {
     struct lsm *lsm = *find_tablet(apply->group, storage, shard);
     if (lsm)
@@ -93,8 +96,8 @@ void group_gc_threshold_set(struct group_apply *apply, hlc_time threshold)
 
 /* ---- group.h: looking ----------------------------------------------------------------------- */
 
-bool group_state_get(const struct group *group, const void *key, size_t key_len, const uint8_t **value,
-                     size_t *value_len)
+bool group_state_get(const struct group *group, const void *key, size_t key_len,
+                     const uint8_t **value, size_t *value_len)
 {
     return state_map_get(&group->state, key, key_len, value, value_len);
 }
@@ -124,21 +127,49 @@ struct lsm *group_tablet(const struct group *group, uint64_t storage, uint16_t s
     return *find_tablet(group, storage, shard);
 }
 
-const struct kv_schema *group_tablet_schema(const struct group *group, uint64_t storage, uint16_t shard)
+const struct kv_schema *group_tablet_schema(const struct group *group, uint64_t storage,
+                                            uint16_t shard)
 {
     struct lsm *lsm = *find_tablet(group, storage, shard);
     return lsm ? lsm->schema : NULL;
 }
 
-hlc_time group_gc_threshold(const struct group *group) { return group->gc_threshold; }
-uint32_t group_id(const struct group *group) { return group->shared->id; }
-struct store *group_store(const struct group *group) { return &group->node->store; }
-void *group_machine(const struct group *group) { return group->machine; }
-bool group_is_leader(const struct group *group) { return group->leading; }
-raft_term group_term(const struct group *group) { return group->shared->term; }
-raft_index group_applied(const struct group *group) { return group->applied; }
-hlc_time group_read_floor(const struct group *group) { return group->read_floor; }
-hlc_time group_read_limit(const struct group *group) { return group->read_limit; }
+hlc_time group_gc_threshold(const struct group *group)
+{
+    return group->gc_threshold;
+}
+uint32_t group_id(const struct group *group)
+{
+    return group->shared->id;
+}
+struct store *group_store(const struct group *group)
+{
+    return &group->node->store;
+}
+void *group_machine(const struct group *group)
+{
+    return group->machine;
+}
+bool group_is_leader(const struct group *group)
+{
+    return group->leading;
+}
+raft_term group_term(const struct group *group)
+{
+    return group->shared->term;
+}
+raft_index group_applied(const struct group *group)
+{
+    return group->applied;
+}
+hlc_time group_read_floor(const struct group *group)
+{
+    return group->read_floor;
+}
+hlc_time group_read_limit(const struct group *group)
+{
+    return group->read_limit;
+}
 
 uint32_t group_leader_node(const struct group *group)
 {
@@ -326,7 +357,8 @@ static void run_lost(struct sim *sim, struct sim_event *event)
         sim_on_core(node, tell_lost, l);
 }
 
-void sim_lose(struct sim *sim, uint32_t node, uint32_t boot, uint32_t group, struct group_proposal *proposal)
+void sim_lose(struct sim *sim, uint32_t node, uint32_t boot, uint32_t group,
+              struct group_proposal *proposal)
 {
     struct lost_event *l = calloc(1, sizeof *l);
     if (!l)
@@ -459,7 +491,8 @@ void sim_groups_tick(struct sim *sim)
     }
 }
 
-/* A crash: the proposals of that boot will never be asked for; its lease lasts until it has run out. */
+/* A crash: the proposals of that boot will never be asked for; its lease lasts until it has run
+ * out. */
 void sim_node_groups_lost(struct sim *sim, uint32_t node)
 {
     for (uint32_t id = 1; id <= SIM_GROUPS; id++) {
@@ -470,7 +503,8 @@ void sim_node_groups_lost(struct sim *sim, uint32_t node)
         if (g->leader == node) {
             uint64_t until = sim->nodes[node].groups[id]->lease_until_ns;
             g->leader = 0;
-            elect(g, (until > sim->now_ns ? until - sim->now_ns : 0) + prng_below(&sim->rng, 150) * SIM_MS);
+            elect(g, (until > sim->now_ns ? until - sim->now_ns : 0) +
+                         prng_below(&sim->rng, 150) * SIM_MS);
         }
     }
 }
@@ -504,7 +538,8 @@ void sim_node_groups_create(struct sim_node *node)
         r->machine = kv_machine_ops.create(node->kv, r);
         kv_machine_ops.state_loaded(r->machine);
         node->groups[id] = r;
-        if (r->shared->n_committed) /* as far as it had got, or less: the rest comes from the leader */
+        if (r->shared
+                ->n_committed) /* as far as it had got, or less: the rest comes from the leader */
             while (r->applied < r->shared->n_committed && !prng_chance(&node->sim->rng, 0.001))
                 apply_entry(r, &r->shared->entries[r->applied], r->applied + 1);
     }
@@ -512,12 +547,30 @@ void sim_node_groups_create(struct sim_node *node)
 
 /* ---- store.h -------------------------------------------------------------------------------- */
 
-uint32_t store_node_id(const struct store *store) { return store->node->id; }
-uint32_t store_boot_epoch(const struct store *store) { return store->node->boot; }
-struct hlc *store_hlc(struct store *store) { return &store->node->hlc; }
-uint64_t store_max_clock_offset_us(const struct store *store) { return 250000; }
-uint32_t store_group_count(const struct store *store) { return SIM_GROUPS; }
-struct core *store_group_core(const struct store *store, uint32_t id) { return store->node->core; }
+uint32_t store_node_id(const struct store *store)
+{
+    return store->node->id;
+}
+uint32_t store_boot_epoch(const struct store *store)
+{
+    return store->node->boot;
+}
+struct hlc *store_hlc(struct store *store)
+{
+    return &store->node->hlc;
+}
+uint64_t store_max_clock_offset_us(const struct store *store)
+{
+    return 250000;
+}
+uint32_t store_group_count(const struct store *store)
+{
+    return SIM_GROUPS;
+}
+struct core *store_group_core(const struct store *store, uint32_t id)
+{
+    return store->node->core;
+}
 
 bool store_route(const struct store *store, uint32_t id, struct store_route *route)
 {
@@ -546,8 +599,8 @@ bool store_node_alive(const struct store *store, uint32_t id)
     const struct sim_node *self = store->node, *other = &self->sim->nodes[id];
     if (id == self->id)
         return true;
-    return other->up &&
-           (!self->cut_since_ns[id] || self->sim->now_ns - self->cut_since_ns[id] < LEASE_MS * SIM_MS);
+    return other->up && (!self->cut_since_ns[id] ||
+                         self->sim->now_ns - self->cut_since_ns[id] < LEASE_MS * SIM_MS);
 }
 
 uint32_t store_node_epoch(const struct store *store, uint32_t id)
@@ -573,11 +626,15 @@ void sim_groups_check(struct sim *sim)
             group_state_seek(r, &it, "R", 1, NULL, 0);
             struct txn_record record;
             while (group_state_next(&it, &item))
-                if (txn_record_decode(item.value, item.value_len, &record) && record.status != TXN_ABORTED)
-                    sim_fail(sim, "group %u holds a record at the end: verdict %u, epoch %u, %u groups, %llu ms old", id,
-                             record.status, record.epoch, record.n_groups,
+                if (txn_record_decode(item.value, item.value_len, &record) &&
+                    record.status != TXN_ABORTED)
+                    sim_fail(sim,
+                             "group %u holds a record at the end: verdict %u, epoch %u, %u groups, "
+                             "%llu ms old",
+                             id, record.status, record.epoch, record.n_groups,
                              (unsigned long long)(hlc_micros(hlc_last(&sim->nodes[node].hlc)) -
-                                                  hlc_micros(record.stamp)) / 1000);
+                                                  hlc_micros(record.stamp)) /
+                                 1000);
             state_map_encode(&r->state, &bytes);
             if (node > 1 && r->applied == sim->nodes[1].groups[id]->applied &&
                 (bytes.len != first.len || memcmp(bytes.data, first.data, bytes.len)))

@@ -1,6 +1,6 @@
-/* kv_stack_sim.c: the same work over everything real: transactions, stores, Raft, log, LSM and RPC, on the simulator of
- * machines (env_sim.h). Nodes crash and vanish, disks stall and lose what was not synced, links are cut, clocks are
- * off; then all heals and everything is read.
+/* kv_stack_sim.c: the same work over everything real: transactions, stores, Raft, log, LSM and RPC,
+ * on the simulator of machines (env_sim.h). Nodes crash and vanish, disks stall and lose what was
+ * not synced, links are cut, clocks are off; then all heals and everything is read.
  *
  *     kv_stack_sim [--seeds A..B] [--fault BITS] [--verbose]
  */
@@ -77,7 +77,8 @@ struct server {
     struct store_port *port;
 };
 
-static int open_network(struct task *task, struct world_node *node, struct server *s, struct err *err)
+static int open_network(struct task *task, struct world_node *node, struct server *s,
+                        struct err *err)
 {
     int rc = store_dir_open(task, "s", &s->dir, err);
     if (!rc && !s->dir->has_identity)
@@ -106,7 +107,8 @@ static int open_network(struct task *task, struct world_node *node, struct serve
     return rc;
 }
 
-static int open_server(struct task *task, struct world_node *node, struct server *s, struct err *err)
+static int open_server(struct task *task, struct world_node *node, struct server *s,
+                       struct err *err)
 {
     int rc = open_network(task, node, s, err);
     if (rc)
@@ -140,13 +142,16 @@ static void check_tidy(struct world_node *node)
         struct txn_record record;
         group_state_seek(group, &it, "P", 1, NULL, 0);
         if (group_state_next(&it, &item)) {
-            snprintf(what, sizeof what, "group %u of node %u holds prepared rows at the end", id, node->i + 1);
+            snprintf(what, sizeof what, "group %u of node %u holds prepared rows at the end", id,
+                     node->i + 1);
             fail(node->world, what);
         }
         group_state_seek(group, &it, "R", 1, NULL, 0);
         while (group_state_next(&it, &item))
-            if (txn_record_decode(item.value, item.value_len, &record) && record.status != TXN_ABORTED) {
-                snprintf(what, sizeof what, "group %u of node %u holds a record at the end", id, node->i + 1);
+            if (txn_record_decode(item.value, item.value_len, &record) &&
+                record.status != TXN_ABORTED) {
+                snprintf(what, sizeof what, "group %u of node %u holds a record at the end", id,
+                         node->i + 1);
                 fail(node->world, what);
             }
     }
@@ -179,7 +184,8 @@ static void run_node(struct task *task, void *arg)
         }
         if (w->calm && !checked && node->i == 1 && !node->clients) {
             struct kv_work_node reader = {.kv = node->kv, .core = task_core(task)};
-            (void)!task_sleep(task, 45 * SIM_SECOND, &err); /* upkeep tidies after 10 s, commits give up after 30 */
+            (void)!task_sleep(task, 45 * SIM_SECOND,
+                              &err); /* upkeep tidies after 10 s, commits give up after 30 */
             kv_work_check(w->work, &reader);
             checked = true;
         }
@@ -282,7 +288,9 @@ static void injure(struct world *w)
             sim_after(w->sim, ns, resume_later, later_of(w, i));
         }
         break;
-    case 6: sim_disk_stall(w->sim, i, ns / 2); break;
+    case 6:
+        sim_disk_stall(w->sim, i, ns / 2);
+        break;
     default:
         if (sim_node_state(w->sim, i) == SIM_UP) {
             w->nodes[i].stop = true; /* gracefully: leaderships are handed over */
@@ -328,7 +336,8 @@ static void run_seed(uint64_t seed, uint32_t faults, bool verbose, struct kv_sim
     if (!w)
         abort();
     *result = (struct kv_sim_result){0};
-    w->sim = sim_create(&(struct sim_config){.seed = seed, .node_count = NODES, .log = verbose ? stderr : NULL});
+    w->sim = sim_create(
+        &(struct sim_config){.seed = seed, .node_count = NODES, .log = verbose ? stderr : NULL});
     w->result = result;
     w->faults = faults;
     prng_init(&w->prng, seed ^ 0x6b76);
@@ -424,10 +433,12 @@ int main(int argc, char **argv)
         sum.deadlocks += one.deadlocks;
         sum.timeouts += one.timeouts;
     }
-    printf("kv_stack_sim: %llu runs, %llu failed: %llu committed, %llu aborted, %llu unknown, %llu reads, "
+    printf("kv_stack_sim: %llu runs, %llu failed: %llu committed, %llu aborted, %llu unknown, %llu "
+           "reads, "
            "%llu deadlocks, %llu timeouts\n",
-           (unsigned long long)(to - from + 1), (unsigned long long)failures, (unsigned long long)sum.committed,
-           (unsigned long long)sum.aborted, (unsigned long long)sum.unknown, (unsigned long long)sum.reads,
+           (unsigned long long)(to - from + 1), (unsigned long long)failures,
+           (unsigned long long)sum.committed, (unsigned long long)sum.aborted,
+           (unsigned long long)sum.unknown, (unsigned long long)sum.reads,
            (unsigned long long)sum.deadlocks, (unsigned long long)sum.timeouts);
     return failures != 0;
 }

@@ -44,8 +44,8 @@ struct client {
     struct core *core;
     struct prng *prng;
     struct kv_sim_result *result;
-    const bool *stop;   /* of the node; may be NULL */
-    uint32_t *running;  /* the same */
+    const bool *stop;  /* of the node; may be NULL */
+    uint32_t *running; /* the same */
     struct task *task;
     struct err err;
 };
@@ -89,8 +89,8 @@ static struct kv_txn *begin(struct client *c, enum kv_isolation isolation)
     return kv_txn_begin(c->kv, &options);
 }
 
-static int statement(struct client *c, struct kv_txn *txn, const struct kv_rows_table *a, const struct kv_rows_table *b,
-                     struct kv_read *read)
+static int statement(struct client *c, struct kv_txn *txn, const struct kv_rows_table *a,
+                     const struct kv_rows_table *b, struct kv_read *read)
 {
     const struct kv_schema *schemas[] = {&a->schema, b ? &b->schema : NULL};
     return kv_stmt_begin(c->task, txn, schemas, b ? 2 : 1, read, &c->err);
@@ -107,8 +107,11 @@ static void judge_error(struct client *c, int code, const char *where)
     case ERR_STATEMENT_COMPLETION_UNKNOWN:
     case ERR_QUERY_CANCELED:
     case ERR_LOCK_NOT_AVAILABLE:
-    case ERR_SYSTEM_ERROR: return;
-    default: kv_work_fail(c->w, "%s: unexpected error %s: %s", where, err_sqlstate(code), c->err.message);
+    case ERR_SYSTEM_ERROR:
+        return;
+    default:
+        kv_work_fail(c->w, "%s: unexpected error %s: %s", where, err_sqlstate(code),
+                     c->err.message);
     }
 }
 
@@ -137,16 +140,16 @@ static uint8_t finish(struct client *c, struct kv_txn *txn, int code, const char
 /* ---- transfers ------------------------------------------------------------------------------ */
 
 /* Both balances, locked: by a locking scan, or read first and locked with a re-check. */
-static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_read *read, const int64_t *keys,
-                         int64_t *balances)
+static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_read *read,
+                         const int64_t *keys, int64_t *balances)
 {
     struct kv_rows rows = {0};
     bool scan_locks = chance(c, 0.5);
     struct kv_rows_query query = {.table = &c->w->accounts,
-                              .keys = keys,
-                              .n_keys = 2,
-                              .unordered = chance(c, 0.5),
-                              .lock = scan_locks ? KV_LOCK_NO_KEY_UPDATE : KV_LOCK_NONE};
+                                  .keys = keys,
+                                  .n_keys = 2,
+                                  .unordered = chance(c, 0.5),
+                                  .lock = scan_locks ? KV_LOCK_NO_KEY_UPDATE : KV_LOCK_NONE};
     int code = kv_rows_read(c->task, c->kv, txn, read, &query, &rows, &c->err);
     for (int i = 0; i < 2 && !code; i++) {
         const int64_t *row = kv_rows_find(&rows, keys[i]);
@@ -158,7 +161,8 @@ static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_r
         }
         balances[i] = row[1];
         if (!scan_locks)
-            code = kv_rows_lock(c->task, txn, read, &c->w->accounts, keys[i], KV_LOCK_UPDATE, &result, values, &c->err);
+            code = kv_rows_lock(c->task, txn, read, &c->w->accounts, keys[i], KV_LOCK_UPDATE,
+                                &result, values, &c->err);
         if (!code && result == KV_ROW_CHANGED)
             balances[i] = values[1];
         else if (!code && result != KV_ROW_OK)
@@ -168,14 +172,15 @@ static int lock_balances(struct client *c, struct kv_txn *txn, const struct kv_r
     return code;
 }
 
-static int put(struct client *c, struct kv_txn *txn, const struct kv_rows_table *t, enum kv_write_op op, int64_t a,
-               int64_t b, int64_t d, int64_t e)
+static int put(struct client *c, struct kv_txn *txn, const struct kv_rows_table *t,
+               enum kv_write_op op, int64_t a, int64_t b, int64_t d, int64_t e)
 {
     int64_t values[] = {a, b, d, e};
     uint8_t result;
     int code = kv_rows_write(c->task, txn, t, op, values, &result, &c->err);
     if (!code && result != KV_ROW_OK)
-        kv_work_fail(c->w, "a write to storage %llu answers %u", (unsigned long long)t->schema.id, result);
+        kv_work_fail(c->w, "a write to storage %llu answers %u", (unsigned long long)t->schema.id,
+                     result);
     return code;
 }
 
@@ -203,12 +208,13 @@ static int write_transfer(struct client *c, struct kv_txn *txn, uint32_t id, con
     return code;
 }
 
-static int check_own_writes(struct client *c, struct kv_txn *txn, const struct kv_read *read, const int64_t *keys,
-                            const int64_t *balances, int64_t amount)
+static int check_own_writes(struct client *c, struct kv_txn *txn, const struct kv_read *read,
+                            const int64_t *keys, const int64_t *balances, int64_t amount)
 {
     struct kv_rows rows = {0};
     struct kv_read now = kv_read_now(txn, read);
-    struct kv_rows_query query = {.table = &c->w->accounts, .keys = chance(c, 0.5) ? keys : NULL, .n_keys = 2};
+    struct kv_rows_query query = {
+        .table = &c->w->accounts, .keys = chance(c, 0.5) ? keys : NULL, .n_keys = 2};
     int code = kv_rows_read(c->task, c->kv, txn, &now, &query, &rows, &c->err);
     const int64_t *a = code ? NULL : kv_rows_find(&rows, keys[0]);
     const int64_t *b = code ? NULL : kv_rows_find(&rows, keys[1]);
@@ -265,20 +271,22 @@ static void do_sum(struct client *c)
     struct kv_txn *txn = begin(c, isolation);
     struct kv_rows first = {0}, second = {0};
     struct kv_read read;
-    struct kv_rows_query query = {.table = &c->w->accounts, .unordered = chance(c, 0.5), .reverse = chance(c, 0.3)};
+    struct kv_rows_query query = {
+        .table = &c->w->accounts, .unordered = chance(c, 0.5), .reverse = chance(c, 0.3)};
     int code = statement(c, txn, &c->w->accounts, NULL, &read);
     if (!code)
         code = kv_rows_read(c->task, c->kv, txn, &read, &query, &first, &c->err);
     if (!code && (first.n != ACCOUNTS || sum_balances(&first) != ACCOUNTS * START_BALANCE))
-        kv_work_fail(c->w, "a snapshot of %u accounts sums to %lld", first.n, (long long)sum_balances(&first));
+        kv_work_fail(c->w, "a snapshot of %u accounts sums to %lld", first.n,
+                     (long long)sum_balances(&first));
     if (!code && chance(c, 0.5))
         code = task_sleep(c->task, draw(c, 30 * WORK_MS), &c->err);
     if (!code && isolation == KV_REPEATABLE_READ)
         code = statement(c, txn, &c->w->accounts, NULL, &read);
     if (!code)
         code = kv_rows_read(c->task, c->kv, txn, &read, &query, &second, &c->err);
-    if (!code && (first.n != second.n ||
-                  memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
+    if (!code && (first.n != second.n || memcmp(first.values, second.values,
+                                                first.n * first.width * sizeof *first.values)))
         kv_work_fail(c->w, "a snapshot changed while it was read");
     c->result->reads += !code;
     if (code)
@@ -302,8 +310,8 @@ static void do_repeat(struct client *c)
         code = task_sleep(c->task, draw(c, 200 * WORK_MS), &c->err);
     if (!code)
         code = kv_rows_read(c->task, c->kv, txn, &read, &query, &second, &c->err);
-    if (!code && (first.n != second.n ||
-                  memcmp(first.values, second.values, first.n * first.width * sizeof *first.values)))
+    if (!code && (first.n != second.n || memcmp(first.values, second.values,
+                                                first.n * first.width * sizeof *first.values)))
         kv_work_fail(c->w, "a snapshot of the counters changed while it was read");
     if (code)
         judge_error(c, code, "repeat");
@@ -328,7 +336,8 @@ static void do_look_up(struct client *c)
     struct kv_read read;
     const struct kv_rows_table *t = w->ops[id].noted && chance(c, 0.7) ? &w->notes : &w->journal;
     struct kv_rows_query query = {.table = t, .keys = &id, .n_keys = 1};
-    bool all_opened = t == &w->notes || chance(c, 0.5); /* else only what the statement happens to open */
+    bool all_opened =
+        t == &w->notes || chance(c, 0.5); /* else only what the statement happens to open */
     int code = statement(c, txn, all_opened ? t : &w->counters, NULL, &read);
     if (!code)
         code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
@@ -351,7 +360,8 @@ static void do_count(struct client *c)
     struct kv_txn *txn = begin(c, locks ? KV_READ_COMMITTED : KV_REPEATABLE_READ);
     struct kv_rows rows = {0};
     struct kv_read read;
-    struct kv_rows_query query = {.table = &w->counters, .keys = &key, .n_keys = 1, .lock = locks ? KV_LOCK_UPDATE : 0};
+    struct kv_rows_query query = {
+        .table = &w->counters, .keys = &key, .n_keys = 1, .lock = locks ? KV_LOCK_UPDATE : 0};
     acked = w->counter_acked[key];
     int code = statement(c, txn, &w->counters, NULL, &read);
     if (!code)
@@ -360,7 +370,7 @@ static void do_count(struct client *c)
         kv_work_fail(c->w, "counter %lld is not there", (long long)key);
     if (!code && rows.n == 1 && rows.values[1] < acked)
         kv_work_fail(c->w, "counter %lld reads %lld after %lld were acknowledged", (long long)key,
-                 (long long)rows.values[1], (long long)acked);
+                     (long long)rows.values[1], (long long)acked);
     if (!code && rows.n == 1)
         code = put(c, txn, &w->counters, KV_PUT, key, rows.values[1] + 1, 0, 0);
     w->counter_unknown[key]++; /* until it is known; a crash leaves it so */
@@ -379,7 +389,8 @@ static void do_child(struct client *c)
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
     struct kv_rows rows = {0};
     struct kv_read read;
-    struct kv_rows_query query = {.table = &w->parents, .keys = &parent, .n_keys = 1, .lock = KV_LOCK_KEY_SHARE};
+    struct kv_rows_query query = {
+        .table = &w->parents, .keys = &parent, .n_keys = 1, .lock = KV_LOCK_KEY_SHARE};
     int code = statement(c, txn, &w->parents, &w->children, &read);
     if (!code)
         code = put(c, txn, &w->children, KV_INSERT, child, parent, 0, 0);
@@ -406,7 +417,8 @@ static void do_parent(struct client *c)
     struct kv_rows_query query = {.table = &w->children, .test_column = 1, .test_value = parent};
     int code = statement(c, txn, &w->parents, &w->children, &read);
     if (!code)
-        code = kv_rows_lock(c->task, txn, &read, &w->parents, parent, KV_LOCK_UPDATE, &result, values, &c->err);
+        code = kv_rows_lock(c->task, txn, &read, &w->parents, parent, KV_LOCK_UPDATE, &result,
+                            values, &c->err);
     if (!code && result == KV_ROW_GONE) {
         int64_t row[] = {parent, 1, 0, 0};
         code = kv_rows_write(c->task, txn, &w->parents, KV_INSERT, row, &result, &c->err);
@@ -441,8 +453,8 @@ static int set_up_rows(struct client *c, struct kv_txn *txn)
 static void set_up(struct client *c)
 {
     struct kv_work *w = c->w;
-    struct kv_rows_table *tables[] = {&w->accounts, &w->journal, &w->counters,
-                                  &w->parents,  &w->children, &w->notes};
+    struct kv_rows_table *tables[] = {&w->accounts, &w->journal,  &w->counters,
+                                      &w->parents,  &w->children, &w->notes};
     struct arena arena;
     arena_init(&arena, NULL);
     while (!w->ready && !c->result->failed) {
@@ -467,9 +479,9 @@ static const struct {
     uint8_t transfer, count, sum, look_up, repeat, child, parent;
 } mixes[] = {
     {45, 15, 10, 10, 4, 8, 8},
-    {10, 0, 0, 0, 0, 45, 45},  /* foreign keys */
-    {10, 45, 0, 5, 40, 0, 0},  /* one group, read again and again */
-    {45, 5, 0, 50, 0, 0, 0},   /* what was acknowledged just now */
+    {10, 0, 0, 0, 0, 45, 45}, /* foreign keys */
+    {10, 45, 0, 5, 40, 0, 0}, /* one group, read again and again */
+    {45, 5, 0, 50, 0, 0, 0},  /* what was acknowledged just now */
 };
 
 static void do_one(struct client *c)
@@ -516,7 +528,8 @@ static void run_setup(struct task *task, void *arg)
     set_up(&c);
 }
 
-static void spawn_client(struct kv_work *w, const struct kv_work_node *node, const char *name, task_fn *fn)
+static void spawn_client(struct kv_work *w, const struct kv_work_node *node, const char *name,
+                         task_fn *fn)
 {
     struct client *c = calloc(1, sizeof *c);
     if (!c)
@@ -597,7 +610,8 @@ static int read_all(struct client *c, const struct kv_rows_table *t, struct kv_r
     }
 }
 
-static void check_transfers(struct client *c, const struct kv_rows *accounts, const struct kv_rows *journal)
+static void check_transfers(struct client *c, const struct kv_rows *accounts,
+                            const struct kv_rows *journal)
 {
     struct kv_work *w = c->w;
     int64_t balances[ACCOUNTS];
@@ -617,7 +631,8 @@ static void check_transfers(struct client *c, const struct kv_rows *accounts, co
         if (row[1] != op->from || row[2] != op->to || row[3] != op->amount)
             kv_work_fail(c->w, "transfer %lld is not what was written", (long long)row[0]);
         if (op->state == OP_ABORTED)
-            kv_work_fail(c->w, "transfer %lld was reported as not committed and is there", (long long)row[0]);
+            kv_work_fail(c->w, "transfer %lld was reported as not committed and is there",
+                         (long long)row[0]);
     }
     for (uint32_t i = 0; seen && i < w->n_ops; i++)
         if (w->ops[i].state == OP_COMMITTED && !seen[i])
@@ -625,26 +640,29 @@ static void check_transfers(struct client *c, const struct kv_rows *accounts, co
     for (uint32_t i = 0; i < accounts->n; i++) {
         const int64_t *row = &accounts->values[i * accounts->width];
         if (row[1] != balances[row[0]])
-            kv_work_fail(c->w, "account %lld holds %lld, its transfers make %lld", (long long)row[0],
-                     (long long)row[1], (long long)balances[row[0]]);
+            kv_work_fail(c->w, "account %lld holds %lld, its transfers make %lld",
+                         (long long)row[0], (long long)row[1], (long long)balances[row[0]]);
     }
     free(seen);
 }
 
-static void check_rest(struct client *c, const struct kv_rows *counters, const struct kv_rows *parents,
-                       const struct kv_rows *children)
+static void check_rest(struct client *c, const struct kv_rows *counters,
+                       const struct kv_rows *parents, const struct kv_rows *children)
 {
     struct kv_work *w = c->w;
     for (uint32_t i = 0; i < counters->n; i++) {
-        int64_t key = counters->values[i * counters->width], v = counters->values[i * counters->width + 1];
+        int64_t key = counters->values[i * counters->width],
+                v = counters->values[i * counters->width + 1];
         if (v < w->counter_acked[key] || v > w->counter_acked[key] + w->counter_unknown[key])
-            kv_work_fail(c->w, "counter %lld is %lld with %lld acknowledged and %lld unknown", (long long)key,
-                     (long long)v, (long long)w->counter_acked[key], (long long)w->counter_unknown[key]);
+            kv_work_fail(c->w, "counter %lld is %lld with %lld acknowledged and %lld unknown",
+                         (long long)key, (long long)v, (long long)w->counter_acked[key],
+                         (long long)w->counter_unknown[key]);
     }
     for (uint32_t i = 0; i < children->n; i++) {
         const int64_t *row = &children->values[i * children->width];
         if (!kv_rows_find(parents, row[1]))
-            kv_work_fail(c->w, "child %lld lost its parent %lld", (long long)row[0], (long long)row[1]);
+            kv_work_fail(c->w, "child %lld lost its parent %lld", (long long)row[0],
+                         (long long)row[1]);
     }
 }
 
@@ -652,8 +670,8 @@ static void run_check(struct task *task, void *arg)
 {
     struct client c = *(struct client *)arg;
     struct kv_rows rows[5] = {0};
-    const struct kv_rows_table *tables[] = {&c.w->accounts, &c.w->journal, &c.w->counters, &c.w->parents,
-                                        &c.w->children};
+    const struct kv_rows_table *tables[] = {&c.w->accounts, &c.w->journal, &c.w->counters,
+                                            &c.w->parents, &c.w->children};
     int code = 0;
     free(arg);
     c.task = task;

@@ -1,14 +1,16 @@
 /* kv_work.h: what clients do to storage/kv.h in a simulator, and what must hold.
  *
- * Transfers between accounts in one and several groups with a journal row each (by locking scans or by reading, then
- * locking with a re-check; with savepoints rolled back), counters (locks, or REPEATABLE READ and 40001), foreign keys kept by
- * locks alone, snapshot sums, repeated readings, and readers that must find what was acknowledged before they began.
- * kv_work_check reads everything at the end: each acknowledged transfer is there and whole, each refused one absent,
- * balances are what the journal makes them, counters lie between acknowledged and acknowledged + unknown, no child
- * without its parent.
+ * Transfers between accounts in one and several groups with a journal row each (by locking scans or
+ * by reading, then locking with a re-check; with savepoints rolled back), counters (locks, or
+ * REPEATABLE READ and 40001), foreign keys kept by locks alone, snapshot sums, repeated readings,
+ * and readers that must find what was acknowledged before they began. kv_work_check reads
+ * everything at the end: each acknowledged transfer is there and whole, each refused one absent,
+ * balances are what the journal makes them, counters lie between acknowledged and acknowledged +
+ * unknown, no child without its parent.
  *
- * The world (time, randomness, nodes that come and go) belongs to the simulator; clients of a node that crashes
- * simply never run again. Used over modelled groups (kv_sim.c) and over real stores (kv_stack_sim.c).
+ * The world (time, randomness, nodes that come and go) belongs to the simulator; clients of a node
+ * that crashes simply never run again. Used over modelled groups (kv_sim.c) and over real stores
+ * (kv_stack_sim.c).
  */
 #ifndef CAIRN_TESTS_SIM_KV_WORK_H
 #define CAIRN_TESTS_SIM_KV_WORK_H
@@ -22,7 +24,7 @@ struct kv_work;
 
 struct kv_work_world {
     void *ctx;
-    uint64_t seed; /* chooses the mix of work */
+    uint64_t seed;    /* chooses the mix of work */
     uint32_t clients; /* a node */
     struct prng *prng;
     uint64_t (*now_ns)(void *ctx); /* the one clock everybody outside sees */

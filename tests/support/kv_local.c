@@ -51,7 +51,8 @@ struct local_row *local_map_find(const struct local_map *map, const uint8_t *key
     return row && key_compare(row->key, row->key_len, key, len) == 0 ? row : NULL;
 }
 
-struct local_row *local_map_add(struct kv *kv, struct local_map *map, const uint8_t *key, uint32_t len)
+struct local_row *local_map_add(struct kv *kv, struct local_map *map, const uint8_t *key,
+                                uint32_t len)
 {
     struct local_row *before[LOCAL_LEVELS];
     find_before(map, key, len, before);
@@ -128,7 +129,8 @@ int local_storage_get(struct kv *kv, const struct kv_txn *txn, const struct kv_s
     }
     *retry = KV_RETRY_SCHEMA;
     return err_set(err, ERR_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                   "storage %llu changed its schema or was dropped", (unsigned long long)schema->id);
+                   "storage %llu changed its schema or was dropped",
+                   (unsigned long long)schema->id);
 }
 
 void kv_place(struct kv *kv, const struct kv_schema *schema, node_id *nodes)
@@ -189,6 +191,12 @@ bool kv_txn_wrote(const struct kv_txn *txn)
 enum kv_retry kv_txn_retry(const struct kv_txn *txn)
 {
     return txn->retry;
+}
+
+void kv_txn_note_error(struct kv_txn *txn, const struct err *err)
+{
+    if (err->code == ERR_SERIALIZATION_FAILURE)
+        txn->retry = KV_RETRY_STATEMENT;
 }
 
 void kv_txn_set_deadline(struct kv_txn *txn, uint64_t deadline_ns, uint64_t lock_timeout_ns)
@@ -295,7 +303,8 @@ int kv_stmt_begin(struct task *task, struct kv_txn *txn, const struct kv_schema 
                   uint32_t n_schemas, struct kv_read *read, struct err *err)
 {
     if (txn->options.isolation == KV_SERIALIZABLE)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "isolation level SERIALIZABLE is not supported");
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "isolation level SERIALIZABLE is not supported");
     txn->retry = KV_RETRY_NONE;
     for (uint32_t i = 0; i < n_schemas; i++) {
         struct local_storage *storage;
@@ -338,8 +347,8 @@ static struct local_change *add_change(struct kv_txn *txn, struct local_storage 
     return change;
 }
 
-int kv_storage_create(struct task *task, struct kv_txn *txn, struct kv_schema *schema, struct arena *arena,
-                      struct err *err)
+int kv_storage_create(struct task *task, struct kv_txn *txn, struct kv_schema *schema,
+                      struct arena *arena, struct err *err)
 {
     struct kv *kv = txn->kv;
     if (find_storage(kv, schema->id))
@@ -394,8 +403,8 @@ bool kv_storage_is_private(const struct kv_txn *txn, const struct kv_schema *sch
     return storage && storage->creator == txn;
 }
 
-int kv_bulk_write(struct task *task, struct kv_txn *txn, const struct kv_write *write, uint8_t *results,
-                  struct err *err)
+int kv_bulk_write(struct task *task, struct kv_txn *txn, const struct kv_write *write,
+                  uint8_t *results, struct err *err)
 {
     if (!kv_storage_is_private(txn, write->schema))
         return err_set(err, ERR_OBJECT_NOT_IN_PREREQUISITE_STATE,

@@ -99,10 +99,11 @@ struct local_row *local_map_seek(const struct local_map *map, const uint8_t *key
 /* Last row with key < the given one (NULL key: the last of all). */
 struct local_row *local_map_before(const struct local_map *map, const uint8_t *key, uint32_t len);
 struct local_row *local_map_find(const struct local_map *map, const uint8_t *key, uint32_t len);
-struct local_row *local_map_add(struct kv *kv, struct local_map *map, const uint8_t *key, uint32_t len);
+struct local_row *local_map_add(struct kv *kv, struct local_map *map, const uint8_t *key,
+                                uint32_t len);
 
-/* The storage, after checking that it exists for the transaction (by number; NULL = none) and that the schema is not stale.
- * *retry is set to KV_RETRY_SCHEMA otherwise. */
+/* The storage, after checking that it exists for the transaction (by number; NULL = none) and that
+ * the schema is not stale. *retry is set to KV_RETRY_SCHEMA otherwise. */
 int local_storage_get(struct kv *kv, const struct kv_txn *txn, const struct kv_schema *schema,
                       struct local_storage **out, enum kv_retry *retry, struct err *err) MUST_CHECK;
 

@@ -10,7 +10,8 @@
 
 static bool modes_conflict(uint8_t a, uint8_t b)
 {
-    return a + b > KV_LOCK_UPDATE; /* PostgreSQL's row lock table: two modes conflict where they sum above 4 */
+    return a + b > KV_LOCK_UPDATE; /* PostgreSQL's row lock table: two modes conflict where they sum
+                                      above 4 */
 }
 
 static void touch_row(struct kv_txn *txn, struct local_row *row)
@@ -53,7 +54,8 @@ static int fail_locked(struct kv_txn *txn, uint8_t wait, struct err *err)
 static int fail_concurrent(struct kv_txn *txn, bool deleted, struct err *err)
 {
     txn->retry = KV_RETRY_TXN;
-    return err_set(err, ERR_SERIALIZATION_FAILURE, "could not serialize access due to concurrent %s",
+    return err_set(err, ERR_SERIALIZATION_FAILURE,
+                   "could not serialize access due to concurrent %s",
                    deleted ? "delete" : "update");
 }
 
@@ -66,7 +68,8 @@ static bool is_live_for(const struct kv_txn *txn, const struct local_row *row)
     return row->versions && !row->versions->deleted;
 }
 
-static void add_own(struct kv_txn *txn, struct local_row *row, const struct kv_write *write, uint32_t i)
+static void add_own(struct kv_txn *txn, struct local_row *row, const struct kv_write *write,
+                    uint32_t i)
 {
     struct arena *arena = &txn->kv->arena;
     struct local_own *own = arena_new(arena, struct local_own);
@@ -88,8 +91,8 @@ static void add_own(struct kv_txn *txn, struct local_row *row, const struct kv_w
     row->writer = txn;
 }
 
-static int write_row(struct kv_txn *txn, struct local_storage *storage, const struct kv_write *write,
-                     uint32_t i, uint8_t *result, struct err *err)
+static int write_row(struct kv_txn *txn, struct local_storage *storage,
+                     const struct kv_write *write, uint32_t i, uint8_t *result, struct err *err)
 {
     const uint8_t *key = view_data(&write->keys[i]);
     uint32_t len = write->keys[i].len;
@@ -216,8 +219,8 @@ static int lock_one(struct kv_txn *txn, struct local_storage *storage,
     return 0;
 }
 
-int kv_lock(struct task *task, struct kv_txn *txn, const struct kv_lock_request *request, uint8_t *results,
-            struct batch **changed, struct err *err)
+int kv_lock(struct task *task, struct kv_txn *txn, const struct kv_lock_request *request,
+            uint8_t *results, struct batch **changed, struct err *err)
 {
     struct local_storage *storage;
     struct batch *batch = NULL;
@@ -247,7 +250,8 @@ struct kv_scan {
     uint32_t n_shards;
     uint32_t *span_order; /* [n_spans] */
     uint32_t n_spans;     /* at least 1 */
-    uint32_t group, span; /* where the scan is: shard group (one shard, or all when ordered), span in order */
+    uint32_t group,
+        span; /* where the scan is: shard group (one shard, or all when ordered), span in order */
     uint32_t n_groups;
     bool positioned;
     struct local_row **cursors; /* [n_shards] of the group */
@@ -270,7 +274,8 @@ static void order_spans(struct kv_scan *scan)
         scan->span_order[i] = i;
     if (!spec->ordered || !spec->n_spans)
         return;
-    for (uint32_t i = 1; i < scan->n_spans; i++) /* spans come sorted but for sets of points: insertion */
+    for (uint32_t i = 1; i < scan->n_spans;
+         i++) /* spans come sorted but for sets of points: insertion */
         for (uint32_t j = i; j > 0; j--) {
             int cmp = compare_span_starts(&spec->spans[scan->span_order[j - 1]],
                                           &spec->spans[scan->span_order[j]]);
@@ -336,7 +341,8 @@ static struct local_row *place_cursor(const struct kv_scan *scan, const struct l
         return local_map_find(map, span->start, span->start_len);
     if (scan->spec->reverse)
         return local_map_before(map, span ? span->end : NULL, span ? span->end_len : 0);
-    return local_map_seek(map, span ? span->start : (const uint8_t *)"", span ? span->start_len : 0);
+    return local_map_seek(map, span ? span->start : (const uint8_t *)"",
+                          span ? span->start_len : 0);
 }
 
 static const struct kv_span *current_span(const struct kv_scan *scan)
@@ -381,7 +387,8 @@ static struct local_row *step_scan(struct kv_scan *scan)
 }
 
 /* The bytes the reading sees; false = no row. */
-static bool see_row(struct kv_scan *scan, const struct local_row *row, const uint8_t **data, uint32_t *len)
+static bool see_row(struct kv_scan *scan, const struct local_row *row, const uint8_t **data,
+                    uint32_t *len)
 {
     const struct kv_read *read = &scan->read;
     if (row->writer && kv_txn_id_equal(&row->writer->id, &read->txn))
@@ -403,7 +410,8 @@ static bool see_row(struct kv_scan *scan, const struct local_row *row, const uin
     return false;
 }
 
-/* Puts the row behind the batch's last if it is visible and passes; locks it first where the scan does. */
+/* Puts the row behind the batch's last if it is visible and passes; locks it first where the scan
+ * does. */
 static int take_row(struct kv_scan *scan, struct local_row *row, uint32_t span, struct batch *batch,
                     struct err *err)
 {
@@ -446,7 +454,8 @@ static int take_row(struct kv_scan *scan, struct local_row *row, uint32_t span, 
 static struct batch *make_batch(const struct kv_scan *scan, uint32_t rows)
 {
     const struct kv_scan_spec *spec = scan->spec;
-    struct batch *batch = batch_create((uint32_t)spec->n_columns + spec->with_key + spec->with_span, NULL);
+    struct batch *batch =
+        batch_create((uint32_t)spec->n_columns + spec->with_key + spec->with_span, NULL);
     uint32_t c = 0;
     for (; c < spec->n_columns; c++) {
         const struct kv_column *column = &spec->schema->columns[scan->columns[c]];

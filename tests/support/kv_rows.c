@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-void kv_rows_table_init(struct kv_rows_table *t, storage_id id, uint16_t n_columns, uint16_t n_shards)
+void kv_rows_table_init(struct kv_rows_table *t, storage_id id, uint16_t n_columns,
+                        uint16_t n_shards)
 {
     *t = (struct kv_rows_table){0};
     for (uint32_t i = 0; i < n_columns; i++) {
@@ -30,13 +31,14 @@ static struct bytes_view make_key(int64_t key, struct arena *arena)
     struct key_part part = {.kind = PHYS_INT64, .dec_scale = -1};
     struct datum value = datum_i64(key);
     key_append(&bytes, &part, &value);
-    struct bytes_view view = view_of(arena_memdup(arena, bytes.data, bytes.len), (uint32_t)bytes.len);
+    struct bytes_view view =
+        view_of(arena_memdup(arena, bytes.data, bytes.len), (uint32_t)bytes.len);
     buf_done(&bytes);
     return view;
 }
 
-int kv_rows_write(struct task *task, struct kv_txn *txn, const struct kv_rows_table *t, enum kv_write_op op,
-              const int64_t *values, uint8_t *result, struct err *err)
+int kv_rows_write(struct task *task, struct kv_txn *txn, const struct kv_rows_table *t,
+                  enum kv_write_op op, const int64_t *values, uint8_t *result, struct err *err)
 {
     struct arena arena;
     struct vec columns[KV_ROWS_COLUMNS_MAX];
@@ -46,15 +48,19 @@ int kv_rows_write(struct task *task, struct kv_txn *txn, const struct kv_rows_ta
         struct datum value = datum_i64(values[c]);
         vec_const(&columns[c - 1], &value, 1, &arena);
     }
-    struct kv_write write = {
-        .schema = &t->schema, .op = (uint8_t)op, .n_rows = 1, .keys = &key, .columns = op == KV_DELETE ? NULL : columns};
+    struct kv_write write = {.schema = &t->schema,
+                             .op = (uint8_t)op,
+                             .n_rows = 1,
+                             .keys = &key,
+                             .columns = op == KV_DELETE ? NULL : columns};
     int code = kv_write(task, txn, &write, result, err);
     arena_done(&arena);
     return code;
 }
 
-int kv_rows_lock(struct task *task, struct kv_txn *txn, const struct kv_read *read, const struct kv_rows_table *t, int64_t key,
-             enum kv_lock_mode mode, uint8_t *result, int64_t *values, struct err *err)
+int kv_rows_lock(struct task *task, struct kv_txn *txn, const struct kv_read *read,
+                 const struct kv_rows_table *t, int64_t key, enum kv_lock_mode mode,
+                 uint8_t *result, int64_t *values, struct err *err)
 {
     struct arena arena;
     struct batch *changed;
@@ -90,13 +96,14 @@ static void take_batch(struct batch *batch, uint32_t width, struct kv_rows *rows
                 abort();
         }
         for (uint32_t c = 0; c < width; c++)
-            rows->values[rows->n * width + c] = vec_datum(&batch->cols[c], batch_row(batch, i)).u.i64;
+            rows->values[rows->n * width + c] =
+                vec_datum(&batch->cols[c], batch_row(batch, i)).u.i64;
         rows->n++;
     }
 }
 
 int kv_rows_read(struct task *task, struct kv *kv, struct kv_txn *txn, const struct kv_read *read,
-             const struct kv_rows_query *query, struct kv_rows *rows, struct err *err)
+                 const struct kv_rows_query *query, struct kv_rows *rows, struct err *err)
 {
     struct arena arena;
     struct kv_scan *scan = NULL;
@@ -106,10 +113,14 @@ int kv_rows_read(struct task *task, struct kv *kv, struct kv_txn *txn, const str
     struct bytes_view *keys = arena_array(&arena, struct bytes_view, query->n_keys);
     for (uint32_t i = 0; query->keys && i < query->n_keys; i++) {
         keys[i] = make_key(query->keys[i], &arena);
-        spans[i] = (struct kv_span){.start = view_data(&keys[i]), .start_len = keys[i].len, .point = true};
+        spans[i] =
+            (struct kv_span){.start = view_data(&keys[i]), .start_len = keys[i].len, .point = true};
     }
     struct datum bound = datum_i64(query->test_value);
-    struct kv_test test = {.column_id = (uint32_t)query->test_column + 1, .op = KV_EQ, .n_values = 1, .values = &bound};
+    struct kv_test test = {.column_id = (uint32_t)query->test_column + 1,
+                           .op = KV_EQ,
+                           .n_values = 1,
+                           .values = &bound};
     struct kv_scan_spec spec = {
         .schema = &t->schema,
         .column_ids = t->ids,

@@ -15,13 +15,16 @@ struct kv_rows_table {
 };
 
 /* Column 0 is the key. */
-void kv_rows_table_init(struct kv_rows_table *t, storage_id id, uint16_t n_columns, uint16_t n_shards);
+void kv_rows_table_init(struct kv_rows_table *t, storage_id id, uint16_t n_columns,
+                        uint16_t n_shards);
 
 /* values: all columns, the key first. *result: enum kv_row_result. */
-int kv_rows_write(struct task *task, struct kv_txn *txn, const struct kv_rows_table *t, enum kv_write_op op,
-              const int64_t *values, uint8_t *result, struct err *err) MUST_CHECK;
-int kv_rows_lock(struct task *task, struct kv_txn *txn, const struct kv_read *read, const struct kv_rows_table *t, int64_t key,
-             enum kv_lock_mode mode, uint8_t *result, int64_t *values, struct err *err) MUST_CHECK;
+int kv_rows_write(struct task *task, struct kv_txn *txn, const struct kv_rows_table *t,
+                  enum kv_write_op op, const int64_t *values, uint8_t *result,
+                  struct err *err) MUST_CHECK;
+int kv_rows_lock(struct task *task, struct kv_txn *txn, const struct kv_read *read,
+                 const struct kv_rows_table *t, int64_t key, enum kv_lock_mode mode,
+                 uint8_t *result, int64_t *values, struct err *err) MUST_CHECK;
 
 /* keys NULL: everything, ordered by key. Rows are appended: n_columns values each. */
 struct kv_rows {
@@ -39,7 +42,8 @@ struct kv_rows_query {
     int64_t test_value;
 };
 int kv_rows_read(struct task *task, struct kv *kv, struct kv_txn *txn, const struct kv_read *read,
-             const struct kv_rows_query *query, struct kv_rows *rows, struct err *err) MUST_CHECK;
+                 const struct kv_rows_query *query, struct kv_rows *rows,
+                 struct err *err) MUST_CHECK;
 /* The row with this key, NULL when absent. */
 const int64_t *kv_rows_find(const struct kv_rows *rows, int64_t key);
 void kv_rows_done(struct kv_rows *rows);

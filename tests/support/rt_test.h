@@ -3,9 +3,9 @@
  *     static void body(struct task *task, void *arg) { ... assert_int_equal(...) ... }
  *     static void test_it(void **state) { rt_test_run(body, NULL); }
  *
- * Each run has a fresh directory under /tmp as the root of its relative paths, removed afterwards, and
- * ends when every fiber has ended. cmocka's assertions jump out of the test function, which a fiber cannot: inside a
- * fiber use rt_check(), which prints and aborts.
+ * Each run has a fresh directory under /tmp as the root of its relative paths, removed afterwards,
+ * and ends when every fiber has ended. cmocka's assertions jump out of the test function, which a
+ * fiber cannot: inside a fiber use rt_check(), which prints and aborts.
  */
 #ifndef CAIRN_TESTS_SUPPORT_RT_TEST_H
 #define CAIRN_TESTS_SUPPORT_RT_TEST_H
@@ -17,21 +17,21 @@
 #include "base/core.h"
 #include "base/env_uv.h"
 
-#define rt_check(cond)                                                                         \
-    do {                                                                                       \
-        if (!(cond)) {                                                                         \
-            fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond);           \
-            abort();                                                                           \
-        }                                                                                      \
+#define rt_check(cond)                                                                             \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond);               \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 /* For calls that return an error code and fill `err`. */
-#define rt_ok(call, err)                                                                       \
-    do {                                                                                       \
-        if ((call) != 0) {                                                                     \
-            fprintf(stderr, "%s:%d: %s: %s: %s\n", __FILE__, __LINE__, #call,                  \
-                    err_sqlstate((err)->code), (err)->message);                                \
-            abort();                                                                           \
-        }                                                                                      \
+#define rt_ok(call, err)                                                                           \
+    do {                                                                                           \
+        if ((call) != 0) {                                                                         \
+            fprintf(stderr, "%s:%d: %s: %s: %s\n", __FILE__, __LINE__, #call,                      \
+                    err_sqlstate((err)->code), (err)->message);                                    \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 struct rt_test_body {

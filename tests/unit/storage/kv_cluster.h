@@ -1,5 +1,5 @@
-/* kv_cluster.h: a few nodes over loopback in one process, with the real transaction floor on real stores: for test_kv.c and
- * the benchmark. Included once; everything is static. */
+/* kv_cluster.h: a few nodes over loopback in one process, with the real transaction floor on real
+ * stores: for test_kv.c and the benchmark. Included once; everything is static. */
 #ifndef CAIRN_TESTS_UNIT_STORAGE_KV_CLUSTER_H
 #define CAIRN_TESTS_UNIT_STORAGE_KV_CLUSTER_H
 
@@ -59,7 +59,8 @@ static void start_node(struct task *task, struct cluster *c, int i)
     struct rpc_config rc = {.self = (uint32_t)i + 1, .cluster_id = {7}};
     n->rpc = rpc_create(task->core->runtime, &rc);
     n->store_port = store_port_create(n->rpc);
-    struct kv_node_config kc = {.runtime = task->core->runtime, .rpc = n->rpc, .self = (uint32_t)i + 1};
+    struct kv_node_config kc = {
+        .runtime = task->core->runtime, .rpc = n->rpc, .self = (uint32_t)i + 1};
     rt_ok(kv_node_create(&kc, &n->kv, &err), &err);
     rt_ok(rpc_listen(task, n->rpc, "127.0.0.1", n->port, &err), &err);
     n->port = rpc_port(n->rpc);

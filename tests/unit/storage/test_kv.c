@@ -17,7 +17,8 @@ struct fixture {
 
 static struct kv_txn *begin(struct fixture *f, int node, enum kv_isolation isolation)
 {
-    struct kv_txn_options options = {.isolation = isolation, .deadline_ns = env_mono_ns(f->task->env) + 10000 * MS};
+    struct kv_txn_options options = {.isolation = isolation,
+                                     .deadline_ns = env_mono_ns(f->task->env) + 10000 * MS};
     return kv_txn_begin(f->c.nodes[node].kv, &options);
 }
 
@@ -29,22 +30,26 @@ static struct kv_read statement(struct fixture *f, struct kv_txn *txn)
     return read;
 }
 
-static uint8_t write_row(struct fixture *f, struct kv_txn *txn, enum kv_write_op op, int64_t key, int64_t value)
+static uint8_t write_row(struct fixture *f, struct kv_txn *txn, enum kv_write_op op, int64_t key,
+                         int64_t value)
 {
     uint8_t result;
-    rt_ok(kv_rows_write(f->task, txn, &f->t, op, (int64_t[]){key, value, 0, 0}, &result, &err), &err);
+    rt_ok(kv_rows_write(f->task, txn, &f->t, op, (int64_t[]){key, value, 0, 0}, &result, &err),
+          &err);
     return result;
 }
 
 /* The table as "key:value ..." */
-static const char *read_text(struct fixture *f, int node, struct kv_txn *txn, const struct kv_read *read, bool reverse)
+static const char *read_text(struct fixture *f, int node, struct kv_txn *txn,
+                             const struct kv_read *read, bool reverse)
 {
     struct kv_rows rows = {0};
     struct buf text = {0};
     struct kv_rows_query query = {.table = &f->t, .reverse = reverse};
     rt_ok(kv_rows_read(f->task, f->c.nodes[node].kv, txn, read, &query, &rows, &err), &err);
     for (uint32_t i = 0; i < rows.n; i++)
-        buf_printf(&text, "%lld:%lld ", (long long)rows.values[2 * i], (long long)rows.values[2 * i + 1]);
+        buf_printf(&text, "%lld:%lld ", (long long)rows.values[2 * i],
+                   (long long)rows.values[2 * i + 1]);
     char *copy = arena_strdup(&f->arena, buf_text(&text));
     buf_done(&text);
     kv_rows_done(&rows);
@@ -132,12 +137,14 @@ static void check_locks(struct fixture *f)
     uint8_t result;
     struct kv_txn *a = begin(f, 0, KV_READ_COMMITTED), *b = begin(f, f->c.n - 1, KV_READ_COMMITTED);
     struct kv_read ra = statement(f, a), rb = statement(f, b);
-    rt_ok(kv_rows_lock(f->task, a, &ra, &f->t, 1, KV_LOCK_NO_KEY_UPDATE, &result, values, &err), &err);
+    rt_ok(kv_rows_lock(f->task, a, &ra, &f->t, 1, KV_LOCK_NO_KEY_UPDATE, &result, values, &err),
+          &err);
     rt_check(result == KV_ROW_OK);
     rt_ok(kv_rows_lock(f->task, b, &rb, &f->t, 1, KV_LOCK_KEY_SHARE, &result, values, &err), &err);
     rt_check(result == KV_ROW_OK);
     kv_txn_set_deadline(b, 0, 50 * MS);
-    rt_check(kv_rows_lock(f->task, b, &rb, &f->t, 1, KV_LOCK_SHARE, &result, values, &err) == ERR_LOCK_NOT_AVAILABLE);
+    rt_check(kv_rows_lock(f->task, b, &rb, &f->t, 1, KV_LOCK_SHARE, &result, values, &err) ==
+             ERR_LOCK_NOT_AVAILABLE);
     write_row(f, a, KV_PUT, 1, 100);
     rt_ok(kv_commit(f->task, a, NULL, &err), &err);
     kv_txn_set_deadline(b, 0, 0);
@@ -181,7 +188,8 @@ static void check_deadlock(struct fixture *f)
     task_join(f->task, tb);
     rt_check((a.code == ERR_DEADLOCK_DETECTED) != (b.code == ERR_DEADLOCK_DETECTED));
     rt_check(a.code == 0 || b.code == 0);
-    printf("deadlock broken after %llu ms\n", (unsigned long long)((env_mono_ns(f->task->env) - start) / MS));
+    printf("deadlock broken after %llu ms\n",
+           (unsigned long long)((env_mono_ns(f->task->env) - start) / MS));
 }
 
 static void check_schema_changes(struct fixture *f)
@@ -211,7 +219,8 @@ static void check_schema_changes(struct fixture *f)
         buf_done(&key);
     }
     vec_const(&column, &one, N, &f->arena);
-    struct kv_write bulk = {.schema = &fresh.schema, .op = KV_INSERT, .n_rows = N, .keys = keys, .columns = &column};
+    struct kv_write bulk = {
+        .schema = &fresh.schema, .op = KV_INSERT, .n_rows = N, .keys = keys, .columns = &column};
     rt_ok(kv_bulk_write(f->task, txn, &bulk, results, &err), &err);
     for (int i = 0; i < N; i++)
         rt_check(results[i] == (i % 2 ? KV_ROW_EXISTS : KV_ROW_OK));
@@ -228,7 +237,8 @@ static void check_schema_changes(struct fixture *f)
     rt_ok(kv_commit(f->task, txn, NULL, &err), &err);
     rt_ok(kv_stmt_begin(f->task, other, schemas, 1, &theirs, &err), &err);
     rows.n = 0;
-    rt_ok(kv_rows_read(f->task, f->c.nodes[f->c.n - 1].kv, other, &theirs, &all, &rows, &err), &err);
+    rt_ok(kv_rows_read(f->task, f->c.nodes[f->c.n - 1].kv, other, &theirs, &all, &rows, &err),
+          &err);
     rt_check(rows.n == N / 2);
     kv_abort(f->task, other);
     /* A newer version refuses the old one. */
@@ -242,7 +252,8 @@ static void check_schema_changes(struct fixture *f)
     rt_ok(kv_commit(f->task, txn, NULL, &err), &err);
     txn = begin(f, 0, KV_READ_COMMITTED);
     statement(f, txn);
-    rt_check(kv_rows_write(f->task, txn, &fresh, KV_PUT, (int64_t[]){1, 1, 0, 0}, &result, &err) != 0);
+    rt_check(kv_rows_write(f->task, txn, &fresh, KV_PUT, (int64_t[]){1, 1, 0, 0}, &result, &err) !=
+             0);
     rt_check(kv_txn_retry(txn) == KV_RETRY_SCHEMA);
     kv_abort(f->task, txn);
     kv_rows_done(&rows);

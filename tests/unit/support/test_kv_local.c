@@ -1,4 +1,5 @@
-/* test_kv_local.c: kv_local keeps the promises of storage/kv.h that tests of the floors above rely on. */
+/* test_kv_local.c: kv_local keeps the promises of storage/kv.h that tests of the floors above rely
+ * on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,13 +56,15 @@ static struct bytes_view make_key(struct fixture *f, int64_t id)
     return view;
 }
 
-static uint8_t write_one(struct fixture *f, struct kv_txn *txn, enum kv_write_op op, int64_t id, int64_t v)
+static uint8_t write_one(struct fixture *f, struct kv_txn *txn, enum kv_write_op op, int64_t id,
+                         int64_t v)
 {
     struct bytes_view key = make_key(f, id);
     struct vec column;
     struct datum value = datum_i64(v);
     vec_const(&column, &value, 1, &f->arena);
-    struct kv_write write = {.schema = f->schema, .op = op, .n_rows = 1, .keys = &key, .columns = &column};
+    struct kv_write write = {
+        .schema = f->schema, .op = op, .n_rows = 1, .keys = &key, .columns = &column};
     uint8_t result = 99;
     assert_int_equal(kv_write(NULL, txn, &write, &result, NULL), 0);
     return result;
@@ -127,7 +130,10 @@ static void test_scan_orders(void **state)
         assert_string_equal(scan_text(&f, txn, &read, &reverse),
                             "8:80 7:70 6:60 5:50 4:40 3:30 2:20 1:10 ");
         struct bytes_view from = make_key(&f, 3), to = make_key(&f, 6);
-        struct kv_span span = {.start = view_data(&from), .start_len = from.len, .end = view_data(&to), .end_len = to.len};
+        struct kv_span span = {.start = view_data(&from),
+                               .start_len = from.len,
+                               .end = view_data(&to),
+                               .end_len = to.len};
         struct kv_scan_spec ranged = {.ordered = true, .spans = &span, .n_spans = 1};
         assert_string_equal(scan_text(&f, txn, &read, &ranged), "3:30 4:40 5:50 ");
         ranged.reverse = true;
@@ -135,7 +141,8 @@ static void test_scan_orders(void **state)
         struct bytes_view k[3] = {make_key(&f, 7), make_key(&f, 99), make_key(&f, 2)};
         struct kv_span points[3];
         for (int i = 0; i < 3; i++)
-            points[i] = (struct kv_span){.start = view_data(&k[i]), .start_len = k[i].len, .point = true};
+            points[i] =
+                (struct kv_span){.start = view_data(&k[i]), .start_len = k[i].len, .point = true};
         struct kv_scan_spec lookup = {.ordered = true, .spans = points, .n_spans = 3};
         assert_string_equal(scan_text(&f, txn, &read, &lookup), "2:20 7:70 ");
         struct datum bound = datum_i64(60);
@@ -156,7 +163,8 @@ static void test_own_writes_and_savepoints(void **state)
     write_one(&f, txn, KV_PUT, 1, 11);
     assert_int_equal(write_one(&f, txn, KV_INSERT, 2, 0), KV_ROW_EXISTS);
     write_one(&f, txn, KV_DELETE, 3, 0);
-    assert_string_equal(scan_text(&f, txn, &first, NULL), "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
+    assert_string_equal(scan_text(&f, txn, &first, NULL),
+                        "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
     struct kv_read now = kv_read_now(txn, &first);
     assert_string_equal(scan_text(&f, txn, &now, NULL), "1:11 2:20 4:40 5:50 6:60 7:70 8:80 ");
     uint32_t savepoint = kv_savepoint(txn);
@@ -170,9 +178,11 @@ static void test_own_writes_and_savepoints(void **state)
     assert_string_equal(scan_text(&f, txn, &now, NULL), "1:11 2:20 4:40 5:50 6:60 7:70 8:80 ");
     struct kv_txn *other = begin_txn(&f, KV_READ_COMMITTED);
     struct kv_read seen = begin_stmt(&f, other);
-    assert_string_equal(scan_text(&f, other, &seen, NULL), "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
+    assert_string_equal(scan_text(&f, other, &seen, NULL),
+                        "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
     assert_int_equal(kv_commit(NULL, txn, NULL, NULL), 0);
-    assert_string_equal(scan_text(&f, other, &seen, NULL), "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
+    assert_string_equal(scan_text(&f, other, &seen, NULL),
+                        "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
     seen = begin_stmt(&f, other);
     assert_string_equal(scan_text(&f, other, &seen, NULL), "1:11 2:20 4:40 5:50 6:60 7:70 8:80 ");
     kv_abort(NULL, other);
@@ -192,15 +202,22 @@ static void test_lock_results(void **state)
     struct bytes_view keys[4], moved = make_key(&f, 33);
     for (int i = 0; i < 4; i++)
         keys[i] = make_key(&f, i + 1);
-    struct kv_write move = {.schema = f.schema, .op = KV_DELETE, .n_rows = 1, .keys = &keys[2], .moved_to = &moved};
+    struct kv_write move = {
+        .schema = f.schema, .op = KV_DELETE, .n_rows = 1, .keys = &keys[2], .moved_to = &moved};
     uint8_t results[4];
     assert_int_equal(kv_write(NULL, writer, &move, results, NULL), 0);
     uint32_t columns[] = {2};
-    struct kv_lock_request request = {.schema = f.schema, .read = &read, .mode = KV_LOCK_UPDATE, .n_rows = 4,
-                                      .keys = keys, .column_ids = columns, .n_columns = 1};
+    struct kv_lock_request request = {.schema = f.schema,
+                                      .read = &read,
+                                      .mode = KV_LOCK_UPDATE,
+                                      .n_rows = 4,
+                                      .keys = keys,
+                                      .column_ids = columns,
+                                      .n_columns = 1};
     struct batch *changed;
     struct err err = {0};
-    assert_int_equal(kv_lock(NULL, reader, &request, results, &changed, &err), ERR_LOCK_NOT_AVAILABLE);
+    assert_int_equal(kv_lock(NULL, reader, &request, results, &changed, &err),
+                     ERR_LOCK_NOT_AVAILABLE);
     assert_int_equal(kv_commit(NULL, writer, NULL, NULL), 0);
     assert_int_equal(kv_lock(NULL, reader, &request, results, &changed, NULL), 0);
     assert_int_equal(results[0], KV_ROW_CHANGED);
@@ -228,7 +245,8 @@ static void test_repeatable_read(void **state)
     assert_int_equal(kv_commit(NULL, writer, NULL, NULL), 0);
     struct kv_read read = begin_stmt(&f, rr);
     struct kv_scan_spec spec = {.ordered = true, .limit_hint = 1};
-    assert_string_equal(scan_text(&f, rr, &read, &spec), "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
+    assert_string_equal(scan_text(&f, rr, &read, &spec),
+                        "1:10 2:20 3:30 4:40 5:50 6:60 7:70 8:80 ");
     struct bytes_view key = make_key(&f, 1);
     struct kv_write write = {.schema = f.schema, .op = KV_DELETE, .n_rows = 1, .keys = &key};
     uint8_t result;
@@ -270,8 +288,8 @@ static void test_schema_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scan_orders),     cmocka_unit_test(test_own_writes_and_savepoints),
-        cmocka_unit_test(test_lock_results),    cmocka_unit_test(test_repeatable_read),
+        cmocka_unit_test(test_scan_orders),    cmocka_unit_test(test_own_writes_and_savepoints),
+        cmocka_unit_test(test_lock_results),   cmocka_unit_test(test_repeatable_read),
         cmocka_unit_test(test_schema_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
