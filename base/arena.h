@@ -1,15 +1,15 @@
 /* arena.h: memory by lifetime.
  *
- * An arena hands out memory by bumping a pointer through chunks and frees all of it at once. Lifetimes
- * are node, session, transaction, statement, batch; an arena is passed explicitly wherever something
- * is allocated, there is no current context.
+ * An arena hands out memory by bumping a pointer through chunks and frees all of it at once.
+ * Lifetimes are node, session, transaction, statement, batch; an arena is passed explicitly
+ * wherever something is allocated, there is no current context.
  *
- * Accounting: an arena belongs to an optional `struct mem_account` (a statement's, a session's). Each
- * chunk is charged to it and its parents; when a limit would be passed, arena_try_alloc returns NULL and
- * the caller reports ERR_OUT_OF_MEMORY (53200). arena_alloc is for amounts bounded by the program itself
- * (nodes of a tree, headers): it never returns NULL; passing a limit there only raises
- * account->over_limit, which the statement checks at its next batch boundary. When the system itself is
- * out of memory arena_alloc aborts with a message.
+ * Accounting: an arena belongs to an optional `struct mem_account` (a statement's, a session's).
+ * Each chunk is charged to it and its parents; when a limit would be passed, arena_try_alloc
+ * returns NULL and the caller reports ERR_OUT_OF_MEMORY (53200). arena_alloc is for amounts bounded
+ * by the program itself (nodes of a tree, headers): it never returns NULL; passing a limit there
+ * only raises account->over_limit, which the statement checks at its next batch boundary. When the
+ * system itself is out of memory arena_alloc aborts with a message.
  *
  * Invariants
  * 1. Memory from an arena is 16-byte aligned and stays put until arena_reset or arena_done.
@@ -65,6 +65,7 @@ void *arena_memdup(struct arena *arena, const void *data, size_t len);
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #define arena_new(arena, type) ((type *)arena_zalloc((arena), sizeof(type)))
-#define arena_array(arena, type, count) ((type *)arena_zalloc((arena), sizeof(type) * (size_t)(count)))
+#define arena_array(arena, type, count)                                                            \
+    ((type *)arena_zalloc((arena), sizeof(type) * (size_t)(count)))
 
 #endif

@@ -150,7 +150,8 @@ void core_post(struct core *core, struct core_msg *msg, core_msg_fn *fn)
     do {
         msg->next = head;
     } while (!atomic_compare_exchange_weak(&core->inbox, &head, msg));
-    /* Only the first message of a batch wakes; sequential consistency pairs with core_prepare_sleep. */
+    /* Only the first message of a batch wakes; sequential consistency pairs with
+     * core_prepare_sleep. */
     if (!head && atomic_load(&core->sleeping))
         core->env->ops->core_wake(core->env, core);
 }
@@ -356,7 +357,8 @@ static bool look_idle(struct runtime *rt, uint64_t *activity)
     return true;
 }
 
-/* Termination detection in two looks: a message in flight between two looks raises the receiver's activity count. */
+/* Termination detection in two looks: a message in flight between two looks raises the receiver's
+ * activity count. */
 bool core_should_end(struct core *core)
 {
     struct runtime *rt = core->runtime;

@@ -1,20 +1,23 @@
 /* core.h: one thread, one loop, one run queue; and the runtime that holds them.
  *
- * A node runs n cores. Each core is an OS thread with an event loop (env_uv), or, in the simulator, one of
- * many cores of many nodes that take turns in a single thread. A turn of a core: take the messages
- * other threads sent, fire due timers, run ready fibers within a budget, run what was deferred to the
- * end of the turn (coalesced writes), then ask the env for I/O.
+ * A node runs n cores. Each core is an OS thread with an event loop (env_uv), or, in the simulator,
+ * one of many cores of many nodes that take turns in a single thread. A turn of a core: take the
+ * messages other threads sent, fire due timers, run ready fibers within a budget, run what was
+ * deferred to the end of the turn (coalesced writes), then ask the env for I/O.
  *
  * Between cores only messages pass. core_post is one-way: fn(core, msg) runs over there on the
- * scheduler's stack and must neither wait nor take long. core_call runs fn in a fiber over there and sleeps until
- * it returned. The queue into a core is a lock-free stack that the core empties at once (order restored), so a
- * burst costs one wake-up. Messages from one sender to one core arrive in order.
+ * scheduler's stack and must neither wait nor take long. core_call runs fn in a fiber over there
+ * and sleeps until it returned. The queue into a core is a lock-free stack that the core empties at
+ * once (order restored), so a burst costs one wake-up. Messages from one sender to one core arrive
+ * in order.
  *
- * A loop that exchanged messages in the last millisecond polls up to 20 us before it sleeps, because waking a
- * sleeping thread costs more than a point query; never with more runnable cores than CPUs.
+ * A loop that exchanged messages in the last millisecond polls up to 20 us before it sleeps,
+ * because waking a sleeping thread costs more than a point query; never with more runnable cores
+ * than CPUs.
  *
  * Invariants
- * 1. Everything that hangs on a core (fibers, timers, sockets, listeners) is touched by its thread alone.
+ * 1. Everything that hangs on a core (fibers, timers, sockets, listeners) is touched by its thread
+ * alone.
  * 2. A core_msg is its sender's memory until fn was called; fn may free or reuse it.
  * 3. After core_stop no message is accepted; runtime_stop runs cores until their fibers have ended.
  *
@@ -38,12 +41,13 @@ struct metric_slots;
 /* ---- messages ---- */
 
 /* struct core_msg and core_msg_fn are in task.h.
- * From any thread, also from worker jobs. Never waits, never fails. `msg` is embedded in the sender's struct. */
+ * From any thread, also from worker jobs. Never waits, never fails. `msg` is embedded in the
+ * sender's struct. */
 void core_post(struct core *core, struct core_msg *msg, core_msg_fn *fn);
 
-/* fn(arg) in a fiber of class `cls` on `target`, and waits for its end (not cancelable: arg is usually the
- * caller's stack). On the own core it is a plain call. fn's cancellation is not connected to the
- * caller's: pass deadlines in arg. */
+/* fn(arg) in a fiber of class `cls` on `target`, and waits for its end (not cancelable: arg is
+ * usually the caller's stack). On the own core it is a plain call. fn's cancellation is not
+ * connected to the caller's: pass deadlines in arg. */
 void core_call(struct task *task, struct core *target, enum task_class cls, task_fn *fn, void *arg);
 
 /* ---- timers ---- */
@@ -101,7 +105,7 @@ struct core {
     uint64_t class_vtime[TASK_CLASS_COUNT];
     uint64_t vtime; /* of the class that ran last */
     uint32_t ready_count;
-    struct heap timers;  /* parked tasks with a bound and core_timers */
+    struct heap timers; /* parked tasks with a bound and core_timers */
     struct list all_tasks;
     struct list stackless; /* spawned while no stack was to be had */
     struct list free_tasks;
@@ -126,13 +130,21 @@ struct core {
 };
 
 /* Which slot of core->local belongs to whom. */
-enum core_local { CORE_LOCAL_RPC, CORE_LOCAL_STORAGE, CORE_LOCAL_EXECUTOR, CORE_LOCAL_SERVER,
-                  CORE_LOCAL_TEST };
+enum core_local {
+    CORE_LOCAL_RPC,
+    CORE_LOCAL_STORAGE,
+    CORE_LOCAL_EXECUTOR,
+    CORE_LOCAL_SERVER,
+    CORE_LOCAL_TEST
+};
 
-static inline mono_ns core_now(const struct core *core) { return core->now; }
+static inline mono_ns core_now(const struct core *core)
+{
+    return core->now;
+}
 
-/* For the env implementations: one turn. Returns true when fibers are still ready (call again after polling
- * I/O without sleeping). */
+/* For the env implementations: one turn. Returns true when fibers are still ready (call again after
+ * polling I/O without sleeping). */
 bool core_turn(struct core *core);
 /* When to call core_turn at the latest if nothing happens; TASK_FOREVER if never. */
 mono_ns core_next_deadline(const struct core *core);
@@ -145,9 +157,9 @@ bool core_should_end(struct core *core);
 /* ---- the runtime: the cores of one node ---- */
 
 struct runtime_config {
-    uint32_t core_count;     /* 0: max(1, CPUs - 1) */
+    uint32_t core_count;            /* 0: max(1, CPUs - 1) */
     uint32_t stack_depth_max_bytes; /* 0: STACK_DEPTH_DEFAULT_BYTES */
-    uint64_t stall_ns;       /* a fiber that holds the loop longer is reported; 0: 10 ms */
+    uint64_t stall_ns;              /* a fiber that holds the loop longer is reported; 0: 10 ms */
 };
 
 struct runtime {
@@ -161,8 +173,8 @@ struct runtime {
 };
 
 /* Creates the cores and starts their threads. `main_fn` runs in a fiber of core 0. */
-MUST_CHECK int runtime_start(struct env *env, const struct runtime_config *config,
-                             task_fn *main_fn, void *arg, struct runtime **out, struct err *err);
+MUST_CHECK int runtime_start(struct env *env, const struct runtime_config *config, task_fn *main_fn,
+                             void *arg, struct runtime **out, struct err *err);
 /* From any thread or fiber: cores end once their last fiber ended. Cancels nothing by itself. */
 void runtime_stop(struct runtime *runtime);
 /* Blocks the calling thread (not a core's) until all cores have ended, then frees the runtime. */

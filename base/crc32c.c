@@ -9,9 +9,9 @@
 #include <sys/auxv.h>
 #endif
 
-/* table[0] is the reflected polynomial 0x82f63b78 byte by byte; table[k] is table[0] followed by k zero bytes, so that
- * eight bytes are one step. Computed by the compiler from the definition would need constexpr; so
- * it is filled at load time, before main, and never changes. */
+/* table[0] is the reflected polynomial 0x82f63b78 byte by byte; table[k] is table[0] followed by k
+ * zero bytes, so that eight bytes are one step. Computed by the compiler from the definition would
+ * need constexpr; so it is filled at load time, before main, and never changes. */
 static uint32_t table[8][256];
 
 __attribute__((constructor)) static void fill_table(void)
@@ -45,7 +45,8 @@ uint32_t crc32c_table(uint32_t crc, const void *data, size_t len)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t compute_hw(uint32_t crc, const uint8_t *p, size_t len)
+__attribute__((target("sse4.2"))) static uint32_t compute_hw(uint32_t crc, const uint8_t *p,
+                                                             size_t len)
 {
     uint64_t c = ~crc;
     while (len >= 32) {
@@ -69,8 +70,8 @@ static int has_hw(void)
     return __builtin_cpu_supports("sse4.2");
 }
 
-/* Three independent chains hide the instruction's latency of 3 cycles. The chains are joined by advancing a crc over
- * `LANE` zero bytes, which is a linear map: four table look-ups. */
+/* Three independent chains hide the instruction's latency of 3 cycles. The chains are joined by
+ * advancing a crc over `LANE` zero bytes, which is a linear map: four table look-ups. */
 enum { LANE = 1024 };
 static uint32_t lane_shift[4][256];
 
@@ -117,7 +118,8 @@ __attribute__((target("sse4.2"))) static uint32_t compute_lanes(uint32_t crc, co
     return compute_hw(crc, p, len);
 }
 #elif defined(__aarch64__)
-__attribute__((target("+crc"))) static uint32_t compute_lanes(uint32_t crc, const uint8_t *p, size_t len)
+__attribute__((target("+crc"))) static uint32_t compute_lanes(uint32_t crc, const uint8_t *p,
+                                                              size_t len)
 {
     uint32_t c = ~crc;
     for (; len >= 8; p += 8, len -= 8)

@@ -1,8 +1,8 @@
 /* crc32c.h: the Castagnoli checksum (the one of iSCSI, ext4, RocksDB).
  *
- * Uses the CPU's instruction where there is one (SSE4.2, ARMv8 CRC), a table otherwise; the answer is the
- * same. crc32c(0, "123456789", 9) == 0xe3069283. Chains: crc32c(crc32c(0, a), b) is the checksum of a
- * followed by b.
+ * Uses the CPU's instruction where there is one (SSE4.2, ARMv8 CRC), a table otherwise; the answer
+ * is the same. crc32c(0, "123456789", 9) == 0xe3069283. Chains: crc32c(crc32c(0, a), b) is the
+ * checksum of a followed by b.
  */
 #ifndef CAIRN_BASE_CRC32C_H
 #define CAIRN_BASE_CRC32C_H

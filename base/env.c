@@ -16,7 +16,8 @@ struct waited_job {
     bool done;
 };
 
-/* On the waiter's core: only here may `done` change, or the waiter could go while the worker still posts. */
+/* On the waiter's core: only here may `done` change, or the waiter could go while the worker still
+ * posts. */
 static void finish_job(struct core *core, struct core_msg *msg)
 {
     (void)core;

@@ -1,31 +1,32 @@
 /* env.h: the only door to the outside.
  *
- * Clocks, files, sockets, worker threads, randomness, memory figures. Two implementations: env_uv.h (the
- * operating system, through libuv) and tests/sim/env_sim.h (many nodes in one thread, everything seeded and
- * simulated). No other code calls the OS, libuv, time() or rand().
+ * Clocks, files, sockets, worker threads, randomness, memory figures. Two implementations: env_uv.h
+ * (the operating system, through libuv) and tests/sim/env_sim.h (many nodes in one thread,
+ * everything seeded and simulated). No other code calls the OS, libuv, time() or rand().
  *
- * What waits takes the running task. In a fiber it sleeps and the core goes on; in a worker job (a task with
- * core == NULL) it blocks the job's thread. Sockets and listeners are for fibers only.
+ * What waits takes the running task. In a fiber it sleeps and the core goes on; in a worker job (a
+ * task with core == NULL) it blocks the job's thread. Sockets and listeners are for fibers only.
  *
- * Jobs. job_run gives fn to a pool of worker threads and sleeps until it ended: for pure CPU work of more
- * than ~5 ms and for anything that blocks. A lane is a thread of its own that runs posted jobs in order: the
- * log writer. Jobs work on memory that nobody else changes meanwhile and answer through core_post or the
- * end of job_run.
+ * Jobs. job_run gives fn to a pool of worker threads and sleeps until it ended: for pure CPU work
+ * of more than ~5 ms and for anything that blocks. A lane is a thread of its own that runs posted
+ * jobs in order: the log writer. Jobs work on memory that nobody else changes meanwhile and answer
+ * through core_post or the end of job_run.
  *
- * Files: reads and writes at positions; nothing is durable before file_sync (data and the size needed to
- * read it), and a created, renamed or unlinked name not before fs_sync_dir of its directory. A failed sync
- * leaves the file's unsynced content unknown: never retry it, recover. Paths are relative to the node's
- * root directory, or absolute (env_uv only).
+ * Files: reads and writes at positions; nothing is durable before file_sync (data and the size
+ * needed to read it), and a created, renamed or unlinked name not before fs_sync_dir of its
+ * directory. A failed sync leaves the file's unsynced content unknown: never retry it, recover.
+ * Paths are relative to the node's root directory, or absolute (env_uv only).
  *
  * Sockets: a byte stream. sock_write takes the bytes at once and sleeps only while more than
- * SOCK_QUEUE_HIGH are unsent; sock_queue never sleeps (its caller bounds sock_queued_bytes). At most one task reads
- * a socket, and at most one writes with sock_write.
+ * SOCK_QUEUE_HIGH are unsent; sock_queue never sleeps (its caller bounds sock_queued_bytes). At
+ * most one task reads a socket, and at most one writes with sock_write.
  *
  * Invariants
  * 1. Cancellation ends waits on sockets, never on files or jobs (their memory is the caller's).
  * 2. A socket or file belongs to the core that opened it; a file may also be used by jobs
  *    while its owner keeps it open (pread and pwrite carry their position).
- * 3. Errors: 58030 io_error with the path and the system's text; 53100 disk_full; 08006 for sockets.
+ * 3. Errors: 58030 io_error with the path and the system's text; 53100 disk_full; 08006 for
+ * sockets.
  */
 #ifndef CAIRN_BASE_ENV_H
 #define CAIRN_BASE_ENV_H
@@ -102,7 +103,8 @@ struct env_ops {
     int (*core_start)(struct env *env, struct core *core, struct err *err);
     void (*core_wake)(struct env *env, struct core *core);
     void (*core_join)(struct env *env, struct core *core); /* until its thread ended */
-    void (*core_free)(struct env *env, struct core *core); /* after all of the runtime were joined */
+    void (*core_free)(struct env *env,
+                      struct core *core); /* after all of the runtime were joined */
     void (*thread_sleep)(struct env *env, uint64_t ns);
 
     void (*job_post)(struct env *env, job_fn *fn, void *arg);
@@ -115,8 +117,8 @@ struct env_ops {
     void (*file_close)(struct task *task, struct file *file);
     int (*file_pread)(struct task *task, struct file *file, void *out, size_t len, uint64_t at,
                       size_t *got, struct err *err);
-    int (*file_pwritev)(struct task *task, struct file *file, const struct file_iov *iov, int iov_count,
-                        uint64_t at, struct err *err);
+    int (*file_pwritev)(struct task *task, struct file *file, const struct file_iov *iov,
+                        int iov_count, uint64_t at, struct err *err);
     int (*file_sync)(struct task *task, struct file *file, struct err *err);
     int (*file_truncate)(struct task *task, struct file *file, uint64_t size, struct err *err);
     int (*file_allocate)(struct task *task, struct file *file, uint64_t size, struct err *err);
@@ -150,9 +152,10 @@ struct env_ops {
                         struct err *err);
     int (*sock_read)(struct task *task, struct sock *sock, void *out, size_t len, size_t *got,
                      struct err *err);
-    int (*sock_write)(struct task *task, struct sock *sock, const struct file_iov *iov, int iov_count,
+    int (*sock_write)(struct task *task, struct sock *sock, const struct file_iov *iov,
+                      int iov_count, struct err *err);
+    int (*sock_queue)(struct sock *sock, const struct file_iov *iov, int iov_count,
                       struct err *err);
-    int (*sock_queue)(struct sock *sock, const struct file_iov *iov, int iov_count, struct err *err);
     size_t (*sock_queued_bytes)(const struct sock *sock);
     void (*sock_on_readable)(struct sock *sock, sock_ready_fn *fn, void *arg);
     void (*sock_shutdown)(struct sock *sock);
@@ -162,11 +165,13 @@ struct env_ops {
     const char *(*sock_peer)(const struct sock *sock);
 };
 
-/* Implementations put it first in their own struct, and so do their file, sock, listener and lane. */
+/* Implementations put it first in their own struct, and so do their file, sock, listener and lane.
+ */
 struct env {
     const struct env_ops *ops;
-    struct log *log;          /* the node's log; never NULL */
-    struct fault_set *faults; /* armed failure points, NULL in production: FAULT(env->faults, name) */
+    struct log *log; /* the node's log; never NULL */
+    struct fault_set
+        *faults; /* armed failure points, NULL in production: FAULT(env->faults, name) */
 };
 struct file {
     struct env *env;
@@ -182,18 +187,33 @@ struct lane {
 };
 
 /* ---- clocks ---- */
-static inline uint64_t env_mono_ns(struct env *env) { return env->ops->mono_ns(env); }
+static inline uint64_t env_mono_ns(struct env *env)
+{
+    return env->ops->mono_ns(env);
+}
 /* Goes on while the machine is suspended: what leases run on. */
-static inline uint64_t env_boot_ns(struct env *env) { return env->ops->boot_ns(env); }
+static inline uint64_t env_boot_ns(struct env *env)
+{
+    return env->ops->boot_ns(env);
+}
 /* Microseconds since 1970; may jump. */
-static inline uint64_t env_wall_us(struct env *env) { return env->ops->wall_us(env); }
+static inline uint64_t env_wall_us(struct env *env)
+{
+    return env->ops->wall_us(env);
+}
 /* From the system's generator: fit for nonces and ids. */
 static inline void env_random(struct env *env, void *out, size_t len)
 {
     env->ops->random(env, out, len);
 }
-static inline void env_memory(struct env *env, struct env_memory *out) { env->ops->memory(env, out); }
-static inline uint32_t env_cpu_count(struct env *env) { return env->ops->cpu_count(env); }
+static inline void env_memory(struct env *env, struct env_memory *out)
+{
+    env->ops->memory(env, out);
+}
+static inline uint32_t env_cpu_count(struct env *env)
+{
+    return env->ops->cpu_count(env);
+}
 /* The TZif bytes of a zone ("Europe/Berlin"); FS_NOT_FOUND for unknown or unsafe names. */
 MUST_CHECK static inline int env_zoneinfo(struct task *task, const char *name, struct buf *out,
                                           enum fs_result *result, struct err *err)
@@ -205,7 +225,10 @@ MUST_CHECK static inline int env_zoneinfo(struct task *task, const char *name, s
 /* Runs fn on a worker thread and sleeps until it ended. In a job it is a plain call. */
 void job_run(struct task *task, job_fn *fn, void *arg);
 /* Fire and forget, from any thread. */
-static inline void job_post(struct env *env, job_fn *fn, void *arg) { env->ops->job_post(env, fn, arg); }
+static inline void job_post(struct env *env, job_fn *fn, void *arg)
+{
+    env->ops->job_post(env, fn, arg);
+}
 MUST_CHECK static inline int lane_open(struct env *env, const char *name, struct lane **out,
                                        struct err *err)
 {
@@ -276,7 +299,8 @@ MUST_CHECK static inline int file_size(struct task *task, struct file *file, uin
 /* Whole small files (descriptors, markers), at most 64 MiB. */
 MUST_CHECK int file_read_all(struct task *task, const char *path, struct buf *out,
                              enum fs_result *result, struct err *err);
-/* Writes path.tmp, syncs, renames over path, syncs the directory: all or nothing, also at a crash. */
+/* Writes path.tmp, syncs, renames over path, syncs the directory: all or nothing, also at a crash.
+ */
 MUST_CHECK int file_replace(struct task *task, const char *path, const void *data, size_t len,
                             struct err *err);
 
@@ -316,7 +340,8 @@ MUST_CHECK static inline int fs_list(struct task *task, const char *path, enum f
 {
     return task->env->ops->fs_list(task, task->env, path, result, out, count, err);
 }
-/* Exclusive lock of a store: held until file_close or the process ends. FS_LOCKED: another process has it. */
+/* Exclusive lock of a store: held until file_close or the process ends. FS_LOCKED: another process
+ * has it. */
 MUST_CHECK static inline int fs_lock(struct task *task, const char *path, enum fs_result *result,
                                      struct file **out, struct err *err)
 {

@@ -277,7 +277,8 @@ static void on_wake(uv_async_t *async)
 static void on_timer(uv_timer_t *timer)
 {
     ((struct uv_core *)timer->data)->armed_at = 0;
-    /* libuv runs timers before it polls: without this the poll that follows would sleep without bound. */
+    /* libuv runs timers before it polls: without this the poll that follows would sleep without
+     * bound. */
     uv_stop(timer->loop);
 }
 

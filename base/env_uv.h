@@ -1,10 +1,12 @@
 /* env_uv.h: the env on the operating system, through libuv.
  *
- * Each core is a thread with a uv_loop_t; sockets and the wake-up handle live in it. File reads try the
- * page cache first (preadv2 with RWF_NOWAIT) and go to a worker thread otherwise; every other file operation is
- * a worker job. Workers are started as needed, up to worker_count. Lanes are threads of their own.
+ * Each core is a thread with a uv_loop_t; sockets and the wake-up handle live in it. File reads try
+ * the page cache first (preadv2 with RWF_NOWAIT) and go to a worker thread otherwise; every other
+ * file operation is a worker job. Workers are started as needed, up to worker_count. Lanes are
+ * threads of their own.
  *
- * Timers have the millisecond resolution of libuv's loop: a sleep may end up to 1 ms late, never early.
+ * Timers have the millisecond resolution of libuv's loop: a sleep may end up to 1 ms late, never
+ * early.
  *
  * Signals: SIGPIPE is ignored process-wide. All others are main's business.
  *

@@ -142,8 +142,8 @@ void uv_file_close(struct task *task, struct file *file)
 static int pread_now(struct io *io)
 {
     while (io->got < io->len) {
-        ssize_t n = pread(io->fd, (char *)io->out + io->got, io->len - io->got,
-                          (off_t)(io->at + io->got));
+        ssize_t n =
+            pread(io->fd, (char *)io->out + io->got, io->len - io->got, (off_t)(io->at + io->got));
         if (n == 0)
             break;
         if (n < 0) {
@@ -156,7 +156,8 @@ static int pread_now(struct io *io)
     return 0;
 }
 
-/* What the page cache has, without waiting for the disk. True when all of it (or the end) was there. */
+/* What the page cache has, without waiting for the disk. True when all of it (or the end) was
+ * there. */
 static bool pread_cached(struct io *io)
 {
     while (io->got < io->len) {

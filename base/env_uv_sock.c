@@ -7,11 +7,16 @@
 
 #include "base/env_uv_int.h"
 
-enum { PENDING_STOP = 64 * 1024, BACKLOG = 511, CLOSE_GRACE_NS = 1000 * 1000 * 1000, IOV_MAX_HERE = 64 };
+enum {
+    PENDING_STOP = 64 * 1024,
+    BACKLOG = 511,
+    CLOSE_GRACE_NS = 1000 * 1000 * 1000,
+    IOV_MAX_HERE = 64
+};
 
-/* A connection. While no task waits in sock_read what arrives goes to `pending` (through the core's scratch
- * block, so that an idle connection owns no buffer); beyond PENDING_STOP reading stops, and TCP's
- * window does the rest. */
+/* A connection. While no task waits in sock_read what arrives goes to `pending` (through the core's
+ * scratch block, so that an idle connection owns no buffer); beyond PENDING_STOP reading stops, and
+ * TCP's window does the rest. */
 struct uv_sock {
     struct sock sock;
     uv_tcp_t tcp;
@@ -70,7 +75,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     struct uv_sock *s = handle->data;
     if (s->reader && s->read_got == 0) {
-        *out = uv_buf_init(s->read_to, (unsigned)(s->read_cap < INT32_MAX ? s->read_cap : INT32_MAX));
+        *out =
+            uv_buf_init(s->read_to, (unsigned)(s->read_cap < INT32_MAX ? s->read_cap : INT32_MAX));
         return;
     }
     *out = uv_buf_init(uv_core_of(s->core)->scratch, UV_SCRATCH_BYTES);
@@ -458,7 +464,8 @@ static int resolve_host(struct task *task, const char *host, uint16_t port,
     char service[8];
     snprintf(service, sizeof service, "%u", port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    int rc = uv_getaddrinfo(&uv_core_of(task->core)->loop, &r->req, on_resolved, host, service, &hints);
+    int rc =
+        uv_getaddrinfo(&uv_core_of(task->core)->loop, &r->req, on_resolved, host, service, &hints);
     if (rc) {
         free(r);
         return set_uv(err, rc, "resolve host name", host);
@@ -559,9 +566,10 @@ static void on_listener_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-/* SO_REUSEPORT would let a second process share the port in silence: the first listener of this process looks whether
- * somebody else has it. */
-static int probe_port(struct env_uv *env, const struct sockaddr *address, socklen_t len, uint16_t port)
+/* SO_REUSEPORT would let a second process share the port in silence: the first listener of this
+ * process looks whether somebody else has it. */
+static int probe_port(struct env_uv *env, const struct sockaddr *address, socklen_t len,
+                      uint16_t port)
 {
     if (port == 0)
         return 0;
@@ -582,7 +590,8 @@ static int probe_port(struct env_uv *env, const struct sockaddr *address, sockle
 static int bind_port(struct uv_listener *l, struct sockaddr_storage *ss)
 {
     struct env_uv *env = container_of(l->core->env, struct env_uv, env);
-    socklen_t len = ss->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    socklen_t len =
+        ss->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     uint16_t port = ntohs(ss->ss_family == AF_INET6 ? ((struct sockaddr_in6 *)ss)->sin6_port
                                                     : ((struct sockaddr_in *)ss)->sin_port);
     pthread_mutex_lock(&env->ports_lock);
@@ -724,7 +733,8 @@ int uv_sock_move(struct task *task, struct sock *sock, struct core *to, struct s
     uv_os_fd_t fd;
     char peer[64];
     snprintf(peer, sizeof peer, "%s", s->peer);
-    int rc = s->pending.len > s->pending_at || s->queued ? UV_EBUSY : uv_fileno((uv_handle_t *)&s->tcp, &fd);
+    int rc = s->pending.len > s->pending_at || s->queued ? UV_EBUSY
+                                                         : uv_fileno((uv_handle_t *)&s->tcp, &fd);
     int copy = rc ? -1 : dup(fd);
     if (!rc && copy < 0)
         rc = -errno;

@@ -42,7 +42,8 @@ static void format_into(char *out, size_t size, const char *fmt, va_list args)
         out[lead - 1] = 0;
 }
 
-int err_set_at(struct err *err, const char *file, int line, enum err_code code, const char *fmt, ...)
+int err_set_at(struct err *err, const char *file, int line, enum err_code code, const char *fmt,
+               ...)
 {
     if (!err)
         return (int)code;

@@ -14,8 +14,8 @@
  *
  * A broken invariant in a floor whose state dies with the statement (parser, types, planner,
  * executor, server/sql) is `if (bug_if(cond, err)) return err->code;` : XX000 with file and line;
- * the statement fails, the node lives. `assert` (on in release builds) aborts, and is only for shared
- * or durable state: base, raft, storage.
+ * the statement fails, the node lives. `assert` (on in release builds) aborts, and is only for
+ * shared or durable state: base, raft, storage.
  */
 #ifndef CAIRN_BASE_ERR_H
 #define CAIRN_BASE_ERR_H
@@ -53,9 +53,10 @@ struct err {
 
 void err_clear(struct err *err);
 
-/* Sets code and message, and clears the other fields. Returns `code`. err may be NULL (code only). */
-int err_set_at(struct err *err, const char *file, int line, enum err_code code, const char *fmt, ...)
-    PRINTF_LIKE(5, 6);
+/* Sets code and message, and clears the other fields. Returns `code`. err may be NULL (code only).
+ */
+int err_set_at(struct err *err, const char *file, int line, enum err_code code, const char *fmt,
+               ...) PRINTF_LIKE(5, 6);
 #define err_set(err, ...) err_set_at((err), __FILE__, __LINE__, __VA_ARGS__)
 
 /* Adds to an error already set. Each returns err->code so that calls chain in a return. */
@@ -68,7 +69,7 @@ const char *err_sqlstate(int code);             /* "22012"; "00000" for ERR_OK *
 int err_code_of_sqlstate(const char *sqlstate); /* ERR_INTERNAL_ERROR when unknown */
 
 /* True, with XX000 set, when `cond` holds: a bug of ours that only this statement pays for. */
-#define bug_if(cond, err) \
+#define bug_if(cond, err)                                                                          \
     (__builtin_expect(!!(cond), 0) && bug_report((err), __FILE__, __LINE__, #cond))
 bool bug_report(struct err *err, const char *file, int line, const char *what);
 uint64_t bug_count(void); /* how many since the process started (a metric) */

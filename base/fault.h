@@ -3,12 +3,12 @@
  *     if (FAULT(env_fault_set, wal_sync_error))
  *         return err_set(err, ERR_IO_ERROR, ...);
  *
- * The points are listed in fault.def. A fault_set belongs to a node (or a test); production nodes have none (NULL), so
- * the cost is one test of a pointer. A point fires on its k-th visit, with a probability drawn from the
- * set's own seeded generator, or always, a limited number of times.
+ * The points are listed in fault.def. A fault_set belongs to a node (or a test); production nodes
+ * have none (NULL), so the cost is one test of a pointer. A point fires on its k-th visit, with a
+ * probability drawn from the set's own seeded generator, or always, a limited number of times.
  *
- * Used from one thread at a time per set (the simulator); under env_uv tests arm points before the load
- * starts and the counters are relaxed atomics.
+ * Used from one thread at a time per set (the simulator); under env_uv tests arm points before the
+ * load starts and the counters are relaxed atomics.
  */
 #ifndef CAIRN_BASE_FAULT_H
 #define CAIRN_BASE_FAULT_H

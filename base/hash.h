@@ -1,10 +1,10 @@
 /* hash.h: 64-bit hashing of bytes and integers.
  *
- * A multiply-fold hash in the manner of wyhash: 16 bytes a step through a 64x64->128 multiplication, the
- * halves xored. Fixed seeds: equal input gives equal output on every node, build and architecture
- * (little-endian reads), so the value may be written to disk (Bloom filters) and compared between nodes
- * (hash exchange). It is not a defence against chosen collisions; tables that hold hostile keys pass a
- * random seed from env_random.
+ * A multiply-fold hash in the manner of wyhash: 16 bytes a step through a 64x64->128
+ * multiplication, the halves xored. Fixed seeds: equal input gives equal output on every node,
+ * build and architecture (little-endian reads), so the value may be written to disk (Bloom filters)
+ * and compared between nodes (hash exchange). It is not a defence against chosen collisions; tables
+ * that hold hostile keys pass a random seed from env_random.
  *
  * Invariant: the function is frozen; test_hash pins its values.
  */

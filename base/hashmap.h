@@ -1,8 +1,9 @@
 /* hashmap.h: hash tables with open addressing that iterate in insertion order.
  *
- * Two of them: `struct hashmap` from byte strings and `struct intmap` from 64-bit integers, both to a pointer.
- * Entries lie in an array in insertion order; a table of 32-bit slots points into it (the layout of
- * Python's dict). So iteration is a loop over an array and never depends on hashes or addresses.
+ * Two of them: `struct hashmap` from byte strings and `struct intmap` from 64-bit integers, both to
+ * a pointer. Entries lie in an array in insertion order; a table of 32-bit slots points into it
+ * (the layout of Python's dict). So iteration is a loop over an array and never depends on hashes
+ * or addresses.
  *
  * Keys of a hashmap are borrowed: they usually live inside the value. NULL is not a value.
  *
@@ -28,7 +29,7 @@ struct hashmap_entry {
 
 struct hashmap {
     struct hashmap_entry *entries;
-    uint32_t *slots; /* entry index + 1, 0 = free */
+    uint32_t *slots;    /* entry index + 1, 0 = free */
     size_t entry_count; /* with holes */
     size_t count;
     size_t entry_cap;

@@ -46,9 +46,8 @@ hlc_time hlc_last(const struct hlc *hlc)
 void hlc_merge_trusted(struct hlc *hlc, hlc_time seen)
 {
     uint64_t last = atomic_load_explicit(&hlc->last, memory_order_relaxed);
-    while (last < seen &&
-           !atomic_compare_exchange_weak_explicit(&hlc->last, &last, seen, memory_order_acq_rel,
-                                                  memory_order_relaxed))
+    while (last < seen && !atomic_compare_exchange_weak_explicit(
+                              &hlc->last, &last, seen, memory_order_acq_rel, memory_order_relaxed))
         ;
 }
 
@@ -117,8 +116,8 @@ void hlc_sample(struct hlc *hlc, uint32_t node_id, uint64_t sent_us, uint64_t pe
         *peer = (struct hlc_peer){.node_id = node_id};
     }
     uint64_t half = (got_us - sent_us + 1) / 2;
-    peer->samples[peer->sample_next] = (struct hlc_sample){
-        .offset_us = (int64_t)(peer_us - (sent_us + half)), .error_us = half};
+    peer->samples[peer->sample_next] =
+        (struct hlc_sample){.offset_us = (int64_t)(peer_us - (sent_us + half)), .error_us = half};
     peer->sample_next = (uint8_t)((peer->sample_next + 1) % HLC_SAMPLE_COUNT);
     if (peer->sample_count < HLC_SAMPLE_COUNT)
         peer->sample_count++;

@@ -1,16 +1,18 @@
 /* hlc.h: the hybrid logical clock.
  *
- * A timestamp is 52 bits of microseconds since 1970 (until 2112) and 12 bits of logical counter; the
- * counter's overflow carries into the microseconds. hlc_now is greater than every timestamp this clock gave out or
- * merged before; hlc_merge takes in a timestamp that came with a message. So timestamps follow causality and stay
- * within the clock offset of real time (Kulkarni et al., "Logical Physical Clocks", 2014).
+ * A timestamp is 52 bits of microseconds since 1970 (until 2112) and 12 bits of logical counter;
+ * the counter's overflow carries into the microseconds. hlc_now is greater than every timestamp
+ * this clock gave out or merged before; hlc_merge takes in a timestamp that came with a message. So
+ * timestamps follow causality and stay within the clock offset of real time (Kulkarni et al.,
+ * "Logical Physical Clocks", 2014).
  *
  * One clock per node, shared by its cores: the state is one atomic word.
  *
- * Offsets. Each heartbeat round trip gives a sample of a peer's wall clock; the smallest error bound of the last
- * samples counts. A node whose offset to a majority of its reachable peers exceeds 80 % of max_clock_offset
- * is fenced: hlc_is_fenced is true and it must neither lead nor serve. hlc_merge refuses a timestamp more
- * than max_clock_offset ahead of the wall clock: a peer's broken clock must not drag ours along.
+ * Offsets. Each heartbeat round trip gives a sample of a peer's wall clock; the smallest error
+ * bound of the last samples counts. A node whose offset to a majority of its reachable peers
+ * exceeds 80 % of max_clock_offset is fenced: hlc_is_fenced is true and it must neither lead nor
+ * serve. hlc_merge refuses a timestamp more than max_clock_offset ahead of the wall clock: a peer's
+ * broken clock must not drag ours along.
  *
  * Invariants
  * 1. hlc_now never returns the same value twice and never goes back, also when the wall clock does.
@@ -35,7 +37,10 @@ static inline hlc_time hlc_make(uint64_t micros, uint32_t logical)
 {
     return (micros << HLC_LOGICAL_BITS) | (logical & ((1u << HLC_LOGICAL_BITS) - 1));
 }
-static inline uint64_t hlc_micros(hlc_time time) { return time >> HLC_LOGICAL_BITS; }
+static inline uint64_t hlc_micros(hlc_time time)
+{
+    return time >> HLC_LOGICAL_BITS;
+}
 static inline uint32_t hlc_logical(hlc_time time)
 {
     return (uint32_t)(time & ((1u << HLC_LOGICAL_BITS) - 1));
@@ -75,8 +80,8 @@ MUST_CHECK enum hlc_result hlc_merge(struct hlc *hlc, hlc_time seen);
 /* Takes it in without the check: for timestamps read from the own disk at start. */
 void hlc_merge_trusted(struct hlc *hlc, hlc_time seen);
 
-/* A heartbeat answered: we sent at sent_us and got the answer at got_us (own wall clock), the peer's wall clock
- * said peer_us in between. Liveness core only. */
+/* A heartbeat answered: we sent at sent_us and got the answer at got_us (own wall clock), the
+ * peer's wall clock said peer_us in between. Liveness core only. */
 void hlc_sample(struct hlc *hlc, uint32_t node_id, uint64_t sent_us, uint64_t peer_us,
                 uint64_t got_us);
 void hlc_forget_peer(struct hlc *hlc, uint32_t node_id);

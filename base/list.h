@@ -1,7 +1,7 @@
 /* list.h: intrusive doubly linked lists.
  *
- * The node lives inside the element; a node is in at most one list. A node that is in no list has next ==
- * NULL, so membership can be asked. Order is insertion order. No allocation, nothing fails.
+ * The node lives inside the element; a node is in at most one list. A node that is in no list has
+ * next == NULL, so membership can be asked. Order is insertion order. No allocation, nothing fails.
  */
 #ifndef CAIRN_BASE_LIST_H
 #define CAIRN_BASE_LIST_H
@@ -17,22 +17,27 @@ struct list {
     struct list_node head;
 };
 
-#define container_of(ptr, type, member) \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void list_init(struct list *list)
 {
     list->head.prev = list->head.next = &list->head;
 }
 
-static inline void list_node_init(struct list_node *node) { node->prev = node->next = NULL; }
+static inline void list_node_init(struct list_node *node)
+{
+    node->prev = node->next = NULL;
+}
 
 static inline bool list_is_empty(const struct list *list)
 {
     return list->head.next == &list->head;
 }
 
-static inline bool list_node_is_in(const struct list_node *node) { return node->next != NULL; }
+static inline bool list_node_is_in(const struct list_node *node)
+{
+    return node->next != NULL;
+}
 
 static inline void list_insert_before(struct list_node *at, struct list_node *node)
 {
@@ -95,15 +100,15 @@ static inline void list_splice_back(struct list *to, struct list *from)
     list_init(from);
 }
 
-/* list_each(struct waiter, w, &queue->waiters, link) { ... }: the element may not be removed inside;
- * list_each_safe allows removing `w` itself. */
-#define list_each(type, var, list, member)                                                     \
-    for (type *var = container_of((list)->head.next, type, member);                            \
-         &var->member != &(list)->head; var = container_of(var->member.next, type, member))
-#define list_each_safe(type, var, list, member)                                                \
-    for (type *var = container_of((list)->head.next, type, member),                            \
-              *var##_next = container_of(var->member.next, type, member);                      \
-         &var->member != &(list)->head;                                                        \
+/* list_each(struct waiter, w, &queue->waiters, link) { ... }: the element may not be removed
+ * inside; list_each_safe allows removing `w` itself. */
+#define list_each(type, var, list, member)                                                         \
+    for (type *var = container_of((list)->head.next, type, member); &var->member != &(list)->head; \
+         var = container_of(var->member.next, type, member))
+#define list_each_safe(type, var, list, member)                                                    \
+    for (type *var = container_of((list)->head.next, type, member),                                \
+              *var##_next = container_of(var->member.next, type, member);                          \
+         &var->member != &(list)->head;                                                            \
          var = var##_next, var##_next = container_of(var##_next->member.next, type, member))
 
 #endif

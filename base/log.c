@@ -91,11 +91,21 @@ static void put_field(struct line *line, const struct log *log, const struct log
     put(line, "=", 1);
     const char *text = f->bytes;
     switch (f->kind) {
-    case LOG_KIND_U64: put_number(line, "%llu", (unsigned long long)f->u64); break;
-    case LOG_KIND_I64: put_number(line, "%lld", (long long)f->i64); break;
-    case LOG_KIND_DOUBLE: put_number(line, "%.6g", f->number); break;
-    case LOG_KIND_TEXT: put_text(line, text ? text : "", text ? strlen(text) : 0); break;
-    case LOG_KIND_ERR: put_err(line, f->bytes); break;
+    case LOG_KIND_U64:
+        put_number(line, "%llu", (unsigned long long)f->u64);
+        break;
+    case LOG_KIND_I64:
+        put_number(line, "%lld", (long long)f->i64);
+        break;
+    case LOG_KIND_DOUBLE:
+        put_number(line, "%.6g", f->number);
+        break;
+    case LOG_KIND_TEXT:
+        put_text(line, text ? text : "", text ? strlen(text) : 0);
+        break;
+    case LOG_KIND_ERR:
+        put_err(line, f->bytes);
+        break;
     case LOG_KIND_HEX:
         for (size_t i = 0; i < f->len; i++)
             put_number(line, "%02x", ((const unsigned char *)text)[i]);
@@ -119,7 +129,8 @@ static void put_time(struct line *line, uint64_t wall_us)
 }
 
 size_t log_format(const struct log *log, enum log_level level, const char *event,
-                  const struct log_field *fields, uint64_t wall_us, int core, char *out, size_t size)
+                  const struct log_field *fields, uint64_t wall_us, int core, char *out,
+                  size_t size)
 {
     static const char letters[LOG_LEVEL_COUNT] = {'D', 'I', 'W', 'E'};
     struct line line = {.out = out, .size = size - 5};

@@ -1,7 +1,7 @@
 /* prng.h: a seeded random number generator (xoshiro256**, seeded by splitmix64).
  *
- * For everything that must be reproducible: the simulator, samples, skip lists, back-off jitter. Never for
- * secrets: those come from env_random. The owner passes it explicitly.
+ * For everything that must be reproducible: the simulator, samples, skip lists, back-off jitter.
+ * Never for secrets: those come from env_random. The owner passes it explicitly.
  */
 #ifndef CAIRN_BASE_PRNG_H
 #define CAIRN_BASE_PRNG_H

@@ -308,7 +308,8 @@ static int check_size(const struct rpc_call *call, struct err *err)
 {
     if (call->msg_len <= RPC_FRAME_MAX && call->payload_len <= RPC_FRAME_MAX - call->msg_len)
         return 0;
-    return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "message of %zu bytes to another node is too large",
+    return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED,
+                   "message of %zu bytes to another node is too large",
                    call->msg_len + call->payload_len);
 }
 
@@ -328,8 +329,8 @@ static uint64_t find_timeout(struct task *task, struct rpc *rpc, const struct rp
 static void give_up(struct rpc_conn *conn, const struct rpc_call *call, uint64_t corr)
 {
     intmap_remove(&conn->calls, corr);
-    struct rpc_header h = {.kind = RPC_CANCEL, .cls = (uint8_t)call->cls, .method = call->method,
-                           .corr = corr};
+    struct rpc_header h = {
+        .kind = RPC_CANCEL, .cls = (uint8_t)call->cls, .method = call->method, .corr = corr};
     rpc_conn_send(conn, &h, NULL, NULL);
 }
 
@@ -348,7 +349,8 @@ static int await_answer(struct task *task, struct rpc_conn *conn, const struct r
         }
         if (r == PARK_TIMEOUT) {
             give_up(conn, call, corr);
-            return err_set(err, ERR_CONNECTION_FAILURE, "call \"%s\" to node %u timed out after %llu ms",
+            return err_set(err, ERR_CONNECTION_FAILURE,
+                           "call \"%s\" to node %u timed out after %llu ms",
                            rpc_method_name(conn->rc->rpc, call->method), conn->remote,
                            (unsigned long long)(timeout / 1000000));
         }
@@ -416,9 +418,14 @@ static int call_self(struct task *task, struct rpc *rpc, const struct rpc_call *
                        atomic_load(&rpc->self), call->method);
     uint64_t timeout = find_timeout(task, rpc, call);
     struct rpc_in in = {
-        .from = atomic_load(&rpc->self), .method = call->method, .cls = (uint8_t)call->cls,
-        .msg = call->msg, .msg_len = call->msg_len, .payload = call->payload,
-        .payload_len = call->payload_len, .deadline = task->core->now + timeout,
+        .from = atomic_load(&rpc->self),
+        .method = call->method,
+        .cls = (uint8_t)call->cls,
+        .msg = call->msg,
+        .msg_len = call->msg_len,
+        .payload = call->payload,
+        .payload_len = call->payload_len,
+        .deadline = task->core->now + timeout,
     };
     struct rpc_out out = {0};
     mono_ns deadline = task->deadline;
@@ -434,8 +441,12 @@ static int call_self(struct task *task, struct rpc *rpc, const struct rpc_call *
         return rc;
     }
     *reply = (struct rpc_reply){
-        .msg = out.msg.data, .msg_len = out.msg.len, .payload = out.payload.data,
-        .payload_len = out.payload.len, .memory = out.msg.data, .memory2 = out.payload.data,
+        .msg = out.msg.data,
+        .msg_len = out.msg.len,
+        .payload = out.payload.data,
+        .payload_len = out.payload.len,
+        .memory = out.msg.data,
+        .memory2 = out.payload.data,
     };
     return 0;
 }

@@ -1,7 +1,8 @@
 /* rpc.h: messages between nodes.
  *
- * Frames over a byte stream; a frame is a 36-byte header, a message (protobuf-c bytes, or any codec of the
- * method's owner) and an optional raw payload that no codec copies (batches, sst chunks, log entries).
+ * Frames over a byte stream; a frame is a 36-byte header, a message (protobuf-c bytes, or any codec
+ * of the method's owner) and an optional raw payload that no codec copies (batches, sst chunks, log
+ * entries).
  *
  *     0  u32 magic "CRN1"      4  u8 version   5  u8 kind   6  u8 class   7  u8 flags (0)
  *     8  u64 correlation id   16  u32 crc32c of bytes 0..15, 20..35, message and payload
@@ -9,26 +10,29 @@
  *    28  u32 message length   32  u32 payload length      all little endian
  *
  * One connection per class and peer and core: a snapshot on `bulk` cannot delay a heartbeat on
- * `liveness`. A core talks to the core of the same index (modulo count) on the peer, so a request of
- * core-aligned groups crosses no thread. Connections are made when first used, and again with back-off (20 ms
- * doubling to 1 s, with jitter) after they broke. At hello both sides check cluster id, node id and protocol version.
+ * `liveness`. A core talks to the core of the same index (modulo count) on the peer, so a request
+ * of core-aligned groups crosses no thread. Connections are made when first used, and again with
+ * back-off (20 ms doubling to 1 s, with jitter) after they broke. At hello both sides check cluster
+ * id, node id and protocol version.
  *
- * Everything written in one turn of the loop leaves in one write: requests, answers, one-way messages.
+ * Everything written in one turn of the loop leaves in one write: requests, answers, one-way
+ * messages.
  *
- * Failure. A call ends when it is answered, its timeout passes, the connection breaks, or the peer is
- * declared down (rpc_peer_down, by the liveness of the floor above): at once, not at TCP's timeout.
- * ERR_CONNECTION_DOES_NOT_EXIST (08003): surely not executed. ERR_CONNECTION_FAILURE (08006), also for a
- * timeout: may have been executed. Errors of the handler travel whole and come back as they were raised (but an
- * 08003 raised over there arrives as 08006). When the caller's task is cancelled or gives up, the
- * handler's task over there is cancelled too; the caller's timeout is the handler's deadline.
+ * Failure. A call ends when it is answered, its timeout passes, the connection breaks, or the peer
+ * is declared down (rpc_peer_down, by the liveness of the floor above): at once, not at TCP's
+ * timeout. ERR_CONNECTION_DOES_NOT_EXIST (08003): surely not executed. ERR_CONNECTION_FAILURE
+ * (08006), also for a timeout: may have been executed. Errors of the handler travel whole and come
+ * back as they were raised (but an 08003 raised over there arrives as 08006). When the caller's
+ * task is cancelled or gives up, the handler's task over there is cancelled too; the caller's
+ * timeout is the handler's deadline.
  *
  * Streams carry many messages each way under one correlation id, with credit: a sender waits when
  * RPC_STREAM_WINDOW bytes are not yet consumed by the other side's rpc_stream_recv.
  *
  * Invariants
  * 1. One-way messages of one core to one peer on one class arrive in order, each at most once.
- * 2. A handler of a request runs in a fiber of its own; of a one-way message in the connection's fiber, one after
- *    the other (it should not wait long); of a stream in a fiber of its own.
+ * 2. A handler of a request runs in a fiber of its own; of a one-way message in the connection's
+ * fiber, one after the other (it should not wait long); of a stream in a fiber of its own.
  * 3. Request bytes live until the handler returns; response bytes until rpc_reply_done.
  * 4. A node's calls to itself go the same way without a socket.
  *
@@ -45,7 +49,8 @@ typedef uint32_t node_id;
 enum rpc_class { RPC_LIVENESS, RPC_CONSENSUS, RPC_STATEMENT, RPC_BULK, RPC_CLASS_COUNT };
 
 enum {
-    RPC_METHOD_MAX = 256, /* methods are numbered by their floor: storage 1-127, executor and server 128-255 */
+    RPC_METHOD_MAX =
+        256, /* methods are numbered by their floor: storage 1-127, executor and server 128-255 */
     RPC_FRAME_MAX = 256 * 1024 * 1024,
     RPC_STREAM_WINDOW = 1024 * 1024,
     RPC_VERSION = 1,
@@ -56,8 +61,8 @@ struct rpc;
 struct rpc_config {
     uint8_t cluster_id[16];
     node_id self;
-    uint64_t boot_epoch;       /* told at hello */
-    uint64_t call_timeout_ns;  /* default of calls that name none; 0: 10 s */
+    uint64_t boot_epoch;         /* told at hello */
+    uint64_t call_timeout_ns;    /* default of calls that name none; 0: 10 s */
     uint64_t connect_timeout_ns; /* 0: 2 s */
 };
 
@@ -89,8 +94,8 @@ struct rpc_reply {
 };
 void rpc_reply_done(struct rpc_reply *reply);
 
-/* Returns 0 and fills out, or an error that travels to the caller. For one-way messages `out` is NULL and
- * the error is logged. */
+/* Returns 0 and fills out, or an error that travels to the caller. For one-way messages `out` is
+ * NULL and the error is logged. */
 typedef int rpc_handler(struct task *task, void *ctx, const struct rpc_in *in, struct rpc_out *out,
                         struct err *err);
 struct rpc_stream;
@@ -138,11 +143,13 @@ MUST_CHECK int rpc_call(struct task *task, struct rpc *rpc, const struct rpc_cal
                         struct rpc_reply *reply, struct err *err);
 /* The same to a node whose id is not known yet (join): by address, connection closed afterwards. */
 MUST_CHECK int rpc_call_address(struct task *task, struct rpc *rpc, const char *host, uint16_t port,
-                                const struct rpc_call *call, struct rpc_reply *reply, struct err *err);
+                                const struct rpc_call *call, struct rpc_reply *reply,
+                                struct err *err);
 
 enum rpc_send_result { RPC_SENT, RPC_DROPPED };
-/* One-way: bytes are copied, never waits, no answer. RPC_DROPPED when the peer is unknown, down, unreachable now,
- * or more than 64 MiB wait for it (first use opens the connection and keeps what is sent meanwhile). */
+/* One-way: bytes are copied, never waits, no answer. RPC_DROPPED when the peer is unknown, down,
+ * unreachable now, or more than 64 MiB wait for it (first use opens the connection and keeps what
+ * is sent meanwhile). */
 enum rpc_send_result rpc_send(struct core *core, struct rpc *rpc, const struct rpc_call *message);
 
 /* ---- streams ---- */

@@ -17,9 +17,12 @@ enum task_class rpc_task_class(uint8_t cls)
 {
     switch (cls) {
     case RPC_LIVENESS:
-    case RPC_CONSENSUS: return TASK_CONSENSUS;
-    case RPC_BULK: return TASK_BACKGROUND;
-    default: return TASK_TXN;
+    case RPC_CONSENSUS:
+        return TASK_CONSENSUS;
+    case RPC_BULK:
+        return TASK_BACKGROUND;
+    default:
+        return TASK_TXN;
     }
 }
 
@@ -39,7 +42,8 @@ static int wire_read(struct task *task, struct rpc_conn *conn, void *out, size_t
     return rc;
 }
 
-static int wire_queue(struct rpc_conn *conn, const struct file_iov *iov, int iov_count, struct err *err)
+static int wire_queue(struct rpc_conn *conn, const struct file_iov *iov, int iov_count,
+                      struct err *err)
 {
     for (int i = 0; i < iov_count; i++)
         metric_add(conn->rc->core->metrics, METRIC_rpc_bytes_sent, (int64_t)iov[i].len);
@@ -110,10 +114,11 @@ void rpc_conn_break(struct rpc_conn *conn, const char *why)
     conn->state = RPC_BROKEN;
     struct err err;
     if (was_up)
-        err_set(&err, ERR_CONNECTION_FAILURE, "connection to node %u was lost: %s", conn->remote, why);
-    else
-        err_set(&err, ERR_CONNECTION_DOES_NOT_EXIST, "could not connect to node %u: %s", conn->remote,
+        err_set(&err, ERR_CONNECTION_FAILURE, "connection to node %u was lost: %s", conn->remote,
                 why);
+    else
+        err_set(&err, ERR_CONNECTION_DOES_NOT_EXIST, "could not connect to node %u: %s",
+                conn->remote, why);
     list_remove(&conn->link);
     struct rpc_peer *peer = conn->peer;
     if (peer) {
@@ -137,7 +142,8 @@ void rpc_conn_break(struct rpc_conn *conn, const char *why)
     for (size_t i = 0; i < conn->services.entry_count; i++) {
         struct rpc_service *s = conn->services.entries[i].value;
         if (s && s->task)
-            task_cancel(s->task, ERR_QUERY_CANCELED, "canceling request because its caller went away");
+            task_cancel(s->task, ERR_QUERY_CANCELED,
+                        "canceling request because its caller went away");
     }
     if (conn->sock)
         sock_shutdown(conn->sock);
@@ -197,7 +203,8 @@ void rpc_conn_send(struct rpc_conn *conn, const struct rpc_header *header, const
     if (header->payload_len >= RPC_DIRECT_BYTES && conn->state == RPC_UP) {
         send_direct(conn, head, header, msg, payload);
     } else {
-        uint8_t *at = buf_extend(&conn->out, RPC_HEADER_BYTES + header->msg_len + header->payload_len);
+        uint8_t *at =
+            buf_extend(&conn->out, RPC_HEADER_BYTES + header->msg_len + header->payload_len);
         memcpy(at, head, RPC_HEADER_BYTES);
         if (header->msg_len)
             memcpy(at + RPC_HEADER_BYTES, msg, header->msg_len);
@@ -216,7 +223,9 @@ void rpc_conn_send(struct rpc_conn *conn, const struct rpc_header *header, const
 
 static void send_answer(struct rpc_service *s, struct rpc_out *out, const struct err *err)
 {
-    struct rpc_header h = {.kind = RPC_ANSWER, .cls = s->conn->cls, .method = s->frame->header.method,
+    struct rpc_header h = {.kind = RPC_ANSWER,
+                           .cls = s->conn->cls,
+                           .method = s->frame->header.method,
                            .corr = s->frame->header.corr};
     if (err) {
         buf_reset(&out->msg);
@@ -265,8 +274,10 @@ static void refuse_request(struct rpc_conn *conn, const struct rpc_header *heade
     err_set(&err, ERR_FEATURE_NOT_SUPPORTED, "node %u does not serve method %u",
             conn->rc->rpc->self, header->method);
     rpc_err_store(&msg, &err);
-    struct rpc_header h = {.kind = stream ? RPC_STREAM_ERROR : RPC_ANSWER_ERROR, .cls = conn->cls,
-                           .method = header->method, .corr = header->corr,
+    struct rpc_header h = {.kind = stream ? RPC_STREAM_ERROR : RPC_ANSWER_ERROR,
+                           .cls = conn->cls,
+                           .method = header->method,
+                           .corr = header->corr,
                            .msg_len = (uint32_t)msg.len};
     rpc_conn_send(conn, &h, msg.data, NULL);
     buf_done(&msg);
@@ -319,10 +330,12 @@ static void cancel_service(struct rpc_conn *conn, uint64_t corr)
         task_cancel(s->task, ERR_QUERY_CANCELED, "canceling request at its caller's request");
     struct rpc_stream *stream = intmap_get(&conn->streams, corr);
     if (stream && stream->handler)
-        task_cancel(stream->handler, ERR_QUERY_CANCELED, "canceling request at its caller's request");
+        task_cancel(stream->handler, ERR_QUERY_CANCELED,
+                    "canceling request at its caller's request");
 }
 
-/* `owned` is the frame if it has memory of its own already; the body of small ones lies in the read buffer. */
+/* `owned` is the frame if it has memory of its own already; the body of small ones lies in the read
+ * buffer. */
 static void dispatch(struct task *task, struct rpc_conn *conn, const struct rpc_header *h,
                      const uint8_t *body, struct rpc_frame *owned)
 {
@@ -368,7 +381,8 @@ static void dispatch(struct task *task, struct rpc_conn *conn, const struct rpc_
         }
         break;
     }
-    default: break; /* kinds of later versions */
+    default:
+        break; /* kinds of later versions */
     }
     free(owned);
 }
@@ -379,13 +393,15 @@ static void dispatch(struct task *task, struct rpc_conn *conn, const struct rpc_
 static int fill(struct task *task, struct rpc_conn *conn, size_t want, bool *ended, struct err *err)
 {
     while (conn->in_end - conn->in_start < want) {
-        if (conn->in_start && (conn->in_start == conn->in_end || conn->in_start + want > RPC_READ_BYTES)) {
+        if (conn->in_start &&
+            (conn->in_start == conn->in_end || conn->in_start + want > RPC_READ_BYTES)) {
             memmove(conn->in, conn->in + conn->in_start, conn->in_end - conn->in_start);
             conn->in_end -= conn->in_start;
             conn->in_start = 0;
         }
         size_t got;
-        int rc = wire_read(task, conn, conn->in + conn->in_end, RPC_READ_BYTES - conn->in_end, &got, err);
+        int rc = wire_read(task, conn, conn->in + conn->in_end, RPC_READ_BYTES - conn->in_end, &got,
+                           err);
         if (rc)
             return rc;
         if (got == 0) {
@@ -439,7 +455,8 @@ static int read_large(struct task *task, struct rpc_conn *conn, const struct rpc
     return 0;
 }
 
-/* Reads one frame. A small one is left in the read buffer (*body points there until the next call). */
+/* Reads one frame. A small one is left in the read buffer (*body points there until the next call).
+ */
 static int read_frame(struct task *task, struct rpc_conn *conn, struct rpc_header *h,
                       const uint8_t **body, struct rpc_frame **owned, bool *ended, struct err *err)
 {
@@ -489,9 +506,12 @@ static int serve_frames(struct task *task, struct rpc_conn *conn, struct err *er
 
 static void own_hello(struct rpc *rpc, struct rpc_conn *conn, struct rpc_hello *out)
 {
-    *out = (struct rpc_hello){.self = atomic_load(&rpc->self), .target = conn->remote,
-                              .boot_epoch = rpc->config.boot_epoch, .cls = conn->cls,
-                              .core = conn->rc->core->index, .version = RPC_VERSION};
+    *out = (struct rpc_hello){.self = atomic_load(&rpc->self),
+                              .target = conn->remote,
+                              .boot_epoch = rpc->config.boot_epoch,
+                              .cls = conn->cls,
+                              .core = conn->rc->core->index,
+                              .version = RPC_VERSION};
     store_le64(out->cluster_id, atomic_load(&rpc->cluster_lo));
     store_le64(out->cluster_id + 8, atomic_load(&rpc->cluster_hi));
 }
@@ -503,14 +523,16 @@ static bool is_zero_cluster(const uint8_t id[16])
 }
 
 /* Whether we belong together: fills err if not. */
-static int check_hello(const struct rpc_hello *mine, const struct rpc_hello *theirs, struct err *err)
+static int check_hello(const struct rpc_hello *mine, const struct rpc_hello *theirs,
+                       struct err *err)
 {
     if (theirs->version != RPC_VERSION)
         return err_set(err, ERR_PROTOCOL_VIOLATION, "node %u speaks protocol version %u, not %d",
                        theirs->self, theirs->version, RPC_VERSION);
     if (!is_zero_cluster(mine->cluster_id) && !is_zero_cluster(theirs->cluster_id) &&
         memcmp(mine->cluster_id, theirs->cluster_id, 16) != 0)
-        return err_set(err, ERR_PROTOCOL_VIOLATION, "node %u belongs to another cluster", theirs->self);
+        return err_set(err, ERR_PROTOCOL_VIOLATION, "node %u belongs to another cluster",
+                       theirs->self);
     return 0;
 }
 
@@ -534,7 +556,8 @@ static void send_hello(struct rpc_conn *conn, enum rpc_kind kind, const struct r
     buf_done(&frame);
 }
 
-static int read_hello(struct task *task, struct rpc_conn *conn, struct rpc_hello *out, struct err *err)
+static int read_hello(struct task *task, struct rpc_conn *conn, struct rpc_hello *out,
+                      struct err *err)
 {
     struct rpc_header h;
     const uint8_t *body;
@@ -625,7 +648,8 @@ static void run_dialled(struct task *task, void *arg)
         rc = serve_frames(task, conn, &err);
     }
     if (rc == ERR_PROTOCOL_VIOLATION)
-        log_event(task->env->log, LOG_WARN, "rpc_refused", LOG_U64("node", conn->remote), LOG_ERR(&err));
+        log_event(task->env->log, LOG_WARN, "rpc_refused", LOG_U64("node", conn->remote),
+                  LOG_ERR(&err));
     end_conn_fiber(conn, &err);
 }
 
@@ -640,7 +664,8 @@ struct rpc_conn *rpc_conn_dial(struct rpc_core *rc, struct rpc_peer *peer, enum 
     snprintf(conn->host, sizeof conn->host, "%s", host);
     if (peer)
         peer->conns[cls] = conn;
-    conn->fiber = task_spawn(rc->core, rpc_task_class((uint8_t)cls), "rpc_dialled", run_dialled, conn);
+    conn->fiber =
+        task_spawn(rc->core, rpc_task_class((uint8_t)cls), "rpc_dialled", run_dialled, conn);
     return conn;
 }
 
@@ -679,7 +704,8 @@ static void adopt_conn(struct task *task, void *arg)
     conn->in = malloc(RPC_READ_BYTES);
     if (!conn->in)
         abort();
-    conn->fiber = task_spawn(rc->core, rpc_task_class(conn->cls), "rpc_accepted", run_accepted, conn);
+    conn->fiber =
+        task_spawn(rc->core, rpc_task_class(conn->cls), "rpc_accepted", run_accepted, conn);
 }
 
 static int judge_hello(struct rpc_conn *conn, const struct rpc_hello *theirs, struct err *err)

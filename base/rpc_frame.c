@@ -100,8 +100,8 @@ void rpc_err_store(struct buf *out, const struct err *err)
     buf_put(out, err_sqlstate(code), 5);
     buf_put_svarint(out, err->position);
     buf_put_svarint(out, err->line);
-    const char *texts[] = {err->message,     err->detail,     err->hint,        err->where,
-                           err->schema_name, err->table_name, err->column_name, err->type_name,
+    const char *texts[] = {err->message,         err->detail,     err->hint,        err->where,
+                           err->schema_name,     err->table_name, err->column_name, err->type_name,
                            err->constraint_name, err->file};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         buf_put_sized(out, texts[i], strlen(texts[i]));

@@ -5,9 +5,10 @@
  *     rpc_stream.c  streams
  *     rpc_frame.c   header, hello and error codecs
  *
- * An rpc_core is the part of one core; all its state is that core's alone. A connection is used in one
- * direction: the side that dialled sends requests, one-way messages and stream openings, the other side
- * answers. It is counted: the table it is in, its fiber and each running handler hold it.
+ * An rpc_core is the part of one core; all its state is that core's alone. A connection is used in
+ * one direction: the side that dialled sends requests, one-way messages and stream openings, the
+ * other side answers. It is counted: the table it is in, its fiber and each running handler hold
+ * it.
  */
 #ifndef CAIRN_BASE_RPC_INT_H
 #define CAIRN_BASE_RPC_INT_H
@@ -154,7 +155,7 @@ struct rpc {
 
 struct rpc_stream {
     struct rpc_core *rc;
-    struct rpc_conn *conn;   /* NULL: the other end is `twin` on this core */
+    struct rpc_conn *conn; /* NULL: the other end is `twin` on this core */
     struct rpc_stream *twin;
     uint64_t corr;
     uint8_t cls;
@@ -165,7 +166,7 @@ struct rpc_stream {
     int64_t credit;
     uint64_t consumed; /* not yet told to the other side */
     bool we_ended, they_ended, broken;
-    struct err err; /* set when they failed or the connection broke */
+    struct err err;         /* set when they failed or the connection broke */
     struct rpc_frame *open; /* server side: the opening frame */
     struct task *handler;
 };

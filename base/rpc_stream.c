@@ -4,8 +4,8 @@
 
 #include "base/rpc_int.h"
 
-/* Both ends are a struct rpc_stream. Between nodes they talk in frames over the opener's connection; on one core they
- * are twins and a frame is delivered by a function call. */
+/* Both ends are a struct rpc_stream. Between nodes they talk in frames over the opener's
+ * connection; on one core they are twins and a frame is delivered by a function call. */
 
 static struct rpc_stream *make_stream(struct rpc_core *rc, uint8_t cls, node_id remote)
 {
@@ -47,8 +47,11 @@ static void wake_waiters(struct rpc_stream *s)
 static void transmit(struct rpc_stream *s, enum rpc_kind kind, const void *msg, size_t msg_len,
                      const void *payload, size_t payload_len)
 {
-    struct rpc_header h = {.kind = (uint8_t)kind, .cls = s->cls, .corr = s->corr,
-                           .msg_len = (uint32_t)msg_len, .payload_len = (uint32_t)payload_len};
+    struct rpc_header h = {.kind = (uint8_t)kind,
+                           .cls = s->cls,
+                           .corr = s->corr,
+                           .msg_len = (uint32_t)msg_len,
+                           .payload_len = (uint32_t)payload_len};
     if (s->conn) {
         rpc_conn_send(s->conn, &h, msg, payload);
     } else if (s->twin) {
@@ -70,15 +73,20 @@ void rpc_stream_deliver(struct rpc_stream *s, const struct rpc_header *h, const 
         list_push_back(&s->received, &take_frame->link);
         take_frame = NULL;
         break;
-    case RPC_STREAM_CREDIT: s->credit += (int64_t)buf_take_varint(&r); break;
-    case RPC_STREAM_END: s->they_ended = true; break;
+    case RPC_STREAM_CREDIT:
+        s->credit += (int64_t)buf_take_varint(&r);
+        break;
+    case RPC_STREAM_END:
+        s->they_ended = true;
+        break;
     case RPC_STREAM_ERROR:
         if (!s->err.code)
             rpc_err_load(msg, h->msg_len, &s->err);
         s->they_ended = true;
         s->broken = true;
         break;
-    default: break;
+    default:
+        break;
     }
     free(take_frame);
     wake_waiters(s);

@@ -8,23 +8,48 @@
 #include <strings.h>
 
 static const struct setting_info infos[SETTING_COUNT] = {
-#define SETTING_DEF_BOOL(n, v, w, d)                                                           \
-    [SETTING_ID_##n] = {.name = #n, .type = SETTING_BOOL, .when = w, .int_default = v,         \
-                        .int_max = 1, .doc = d, .offset = offsetof(struct settings, n)},
-#define SETTING_DEF_INT(n, v, lo, hi, u, w, d)                                                 \
-    [SETTING_ID_##n] = {.name = #n, .type = SETTING_INT, .unit = u, .when = w,                 \
-                        .int_default = v, .int_min = lo, .int_max = hi, .doc = d,              \
+#define SETTING_DEF_BOOL(n, v, w, d)                                                               \
+    [SETTING_ID_##n] = {.name = #n,                                                                \
+                        .type = SETTING_BOOL,                                                      \
+                        .when = w,                                                                 \
+                        .int_default = v,                                                          \
+                        .int_max = 1,                                                              \
+                        .doc = d,                                                                  \
                         .offset = offsetof(struct settings, n)},
-#define SETTING_DEF_REAL(n, v, lo, hi, w, d)                                                   \
-    [SETTING_ID_##n] = {.name = #n, .type = SETTING_REAL, .when = w, .real_default = v,        \
-                        .real_min = lo, .real_max = hi, .doc = d,                              \
+#define SETTING_DEF_INT(n, v, lo, hi, u, w, d)                                                     \
+    [SETTING_ID_##n] = {.name = #n,                                                                \
+                        .type = SETTING_INT,                                                       \
+                        .unit = u,                                                                 \
+                        .when = w,                                                                 \
+                        .int_default = v,                                                          \
+                        .int_min = lo,                                                             \
+                        .int_max = hi,                                                             \
+                        .doc = d,                                                                  \
                         .offset = offsetof(struct settings, n)},
-#define SETTING_DEF_TEXT(n, v, w, d)                                                           \
-    [SETTING_ID_##n] = {.name = #n, .type = SETTING_TEXT, .when = w, .text_default = v,        \
-                        .doc = d, .offset = offsetof(struct settings, n)},
-#define SETTING_DEF_ENUM(n, v, c, w, d)                                                        \
-    [SETTING_ID_##n] = {.name = #n, .type = SETTING_ENUM, .when = w, .int_default = v,         \
-                        .choices = c, .doc = d, .offset = offsetof(struct settings, n)},
+#define SETTING_DEF_REAL(n, v, lo, hi, w, d)                                                       \
+    [SETTING_ID_##n] = {.name = #n,                                                                \
+                        .type = SETTING_REAL,                                                      \
+                        .when = w,                                                                 \
+                        .real_default = v,                                                         \
+                        .real_min = lo,                                                            \
+                        .real_max = hi,                                                            \
+                        .doc = d,                                                                  \
+                        .offset = offsetof(struct settings, n)},
+#define SETTING_DEF_TEXT(n, v, w, d)                                                               \
+    [SETTING_ID_##n] = {.name = #n,                                                                \
+                        .type = SETTING_TEXT,                                                      \
+                        .when = w,                                                                 \
+                        .text_default = v,                                                         \
+                        .doc = d,                                                                  \
+                        .offset = offsetof(struct settings, n)},
+#define SETTING_DEF_ENUM(n, v, c, w, d)                                                            \
+    [SETTING_ID_##n] = {.name = #n,                                                                \
+                        .type = SETTING_ENUM,                                                      \
+                        .when = w,                                                                 \
+                        .int_default = v,                                                          \
+                        .choices = c,                                                              \
+                        .doc = d,                                                                  \
+                        .offset = offsetof(struct settings, n)},
 #include "base/setting_expand.h"
 };
 
@@ -56,10 +81,18 @@ void settings_reset_one(struct settings *s, enum setting which)
     const struct setting_info *info = &infos[which];
     void *at = field(s, info);
     switch (info->type) {
-    case SETTING_BOOL: *(bool *)at = info->int_default != 0; break;
-    case SETTING_INT: *(int64_t *)at = info->int_default; break;
-    case SETTING_REAL: *(double *)at = info->real_default; break;
-    case SETTING_ENUM: *(int *)at = (int)info->int_default; break;
+    case SETTING_BOOL:
+        *(bool *)at = info->int_default != 0;
+        break;
+    case SETTING_INT:
+        *(int64_t *)at = info->int_default;
+        break;
+    case SETTING_REAL:
+        *(double *)at = info->real_default;
+        break;
+    case SETTING_ENUM:
+        *(int *)at = (int)info->int_default;
+        break;
     case SETTING_TEXT:
         memset(at, 0, SETTING_TEXT_MAX);
         snprintf(at, SETTING_TEXT_MAX, "%s", info->text_default);
@@ -79,7 +112,11 @@ void settings_init(struct settings *out)
 /* PostgreSQL's words for booleans, any unique prefix, any case. */
 static bool parse_bool(const char *text, bool *out)
 {
-    static const struct { const char *word; size_t shortest; bool value; } words[] = {
+    static const struct {
+        const char *word;
+        size_t shortest;
+        bool value;
+    } words[] = {
         {"true", 1, true}, {"false", 1, false}, {"yes", 1, true}, {"no", 1, false},
         {"on", 2, true},   {"off", 2, false},   {"1", 1, true},   {"0", 1, false},
     };
@@ -100,20 +137,31 @@ struct unit_name {
 };
 
 static const struct unit_name unit_names[] = {
-    {"TB", false, 1024.0 * 1024 * 1024 * 1024}, {"GB", false, 1024.0 * 1024 * 1024},
-    {"MB", false, 1024.0 * 1024}, {"kB", false, 1024.0}, {"B", false, 1.0},
-    {"d", true, 86400e6}, {"h", true, 3600e6}, {"min", true, 60e6}, {"s", true, 1e6},
-    {"ms", true, 1e3}, {"us", true, 1.0},
+    {"TB", false, 1024.0 * 1024 * 1024 * 1024},
+    {"GB", false, 1024.0 * 1024 * 1024},
+    {"MB", false, 1024.0 * 1024},
+    {"kB", false, 1024.0},
+    {"B", false, 1.0},
+    {"d", true, 86400e6},
+    {"h", true, 3600e6},
+    {"min", true, 60e6},
+    {"s", true, 1e6},
+    {"ms", true, 1e3},
+    {"us", true, 1.0},
 };
 enum { UNIT_NAME_COUNT = sizeof unit_names / sizeof *unit_names };
 
 static double unit_scale(enum setting_unit unit)
 {
     switch (unit) {
-    case UNIT_KB: return 1024.0;
-    case UNIT_MS: return 1e3;
-    case UNIT_S: return 1e6;
-    default: return 1.0;
+    case UNIT_KB:
+        return 1024.0;
+    case UNIT_MS:
+        return 1e3;
+    case UNIT_S:
+        return 1e6;
+    default:
+        return 1.0;
     }
 }
 
@@ -202,8 +250,8 @@ static int set_real(const struct setting_info *info, const char *text, double *o
         return report_value(info, text, err);
     if (v < info->real_min || v > info->real_max)
         return err_set(err, ERR_INVALID_PARAMETER_VALUE,
-                       "%g is outside the valid range for parameter \"%s\" (%g .. %g)", v, info->name,
-                       info->real_min, info->real_max);
+                       "%g is outside the valid range for parameter \"%s\" (%g .. %g)", v,
+                       info->name, info->real_min, info->real_max);
     *out = v;
     return 0;
 }
@@ -241,14 +289,16 @@ static int set_text(const struct setting_info *info, const char *text, char *out
     return 0;
 }
 
-static int check_allowed(const struct setting_info *info, enum setting_when allowed, struct err *err)
+static int check_allowed(const struct setting_info *info, enum setting_when allowed,
+                         struct err *err)
 {
     if (info->when == WHEN_FIXED)
         return err_set(err, ERR_CANT_CHANGE_RUNTIME_PARAM, "parameter \"%s\" cannot be changed",
                        info->name);
     if (info->when == WHEN_RESTART && allowed < WHEN_RESTART)
         return err_set(err, ERR_CANT_CHANGE_RUNTIME_PARAM,
-                       "parameter \"%s\" cannot be changed without restarting the server", info->name);
+                       "parameter \"%s\" cannot be changed without restarting the server",
+                       info->name);
     if (info->when == WHEN_CLUSTER && allowed < WHEN_CLUSTER)
         return err_set(err, ERR_CANT_CHANGE_RUNTIME_PARAM, "parameter \"%s\" cannot be changed now",
                        info->name);
@@ -267,13 +317,21 @@ int settings_with(const struct settings *from, enum setting which, const char *t
     switch (info->type) {
     case SETTING_BOOL:
         if (!parse_bool(text, at))
-            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "parameter \"%s\" requires a Boolean value",
-                         info->name);
+            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                         "parameter \"%s\" requires a Boolean value", info->name);
         break;
-    case SETTING_INT: rc = set_int(info, text, at, err); break;
-    case SETTING_REAL: rc = set_real(info, text, at, err); break;
-    case SETTING_ENUM: rc = set_enum(info, text, at, err); break;
-    case SETTING_TEXT: rc = set_text(info, text, at, err); break;
+    case SETTING_INT:
+        rc = set_int(info, text, at, err);
+        break;
+    case SETTING_REAL:
+        rc = set_real(info, text, at, err);
+        break;
+    case SETTING_ENUM:
+        rc = set_enum(info, text, at, err);
+        break;
+    case SETTING_TEXT:
+        rc = set_text(info, text, at, err);
+        break;
     }
     if (!rc)
         *out = next;
@@ -306,10 +364,18 @@ void setting_show(const struct settings *settings, enum setting which, char *out
     const struct setting_info *info = &infos[which];
     const void *at = const_field(settings, info);
     switch (info->type) {
-    case SETTING_BOOL: snprintf(out, size, "%s", *(const bool *)at ? "on" : "off"); break;
-    case SETTING_INT: show_int(info, *(const int64_t *)at, out, size); break;
-    case SETTING_REAL: snprintf(out, size, "%g", *(const double *)at); break;
-    case SETTING_TEXT: snprintf(out, size, "%s", (const char *)at); break;
+    case SETTING_BOOL:
+        snprintf(out, size, "%s", *(const bool *)at ? "on" : "off");
+        break;
+    case SETTING_INT:
+        show_int(info, *(const int64_t *)at, out, size);
+        break;
+    case SETTING_REAL:
+        snprintf(out, size, "%g", *(const double *)at);
+        break;
+    case SETTING_TEXT:
+        snprintf(out, size, "%s", (const char *)at);
+        break;
     case SETTING_ENUM: {
         const char *p = info->choices;
         for (int skip = *(const int *)at; skip > 0; skip--)
@@ -374,8 +440,8 @@ static int parse_line(struct settings *s, const char *p, const char *end, int li
     int which = setting_find(name);
     if (which < 0)
         return err_set(err, ERR_CONFIG_FILE_ERROR,
-                       "unrecognized configuration parameter \"%s\" in settings file, line %d", name,
-                       line);
+                       "unrecognized configuration parameter \"%s\" in settings file, line %d",
+                       name, line);
     return settings_with(s, (enum setting)which, value, WHEN_RESTART, s, err);
 }
 

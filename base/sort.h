@@ -1,9 +1,9 @@
 /* sort.h: our own sorting, with a context.
  *
- * libc's qsort changes algorithm with free memory; results must not depend on that. sort_stable is a merge
- * sort (bottom-up, insertion-sorted runs of 12) that takes scratch memory from the caller or malloc; sort_pointers is
- * the same on an array of pointers. compare returns <0, 0, >0 and must be a total order; equal elements keep
- * their order.
+ * libc's qsort changes algorithm with free memory; results must not depend on that. sort_stable is
+ * a merge sort (bottom-up, insertion-sorted runs of 12) that takes scratch memory from the caller
+ * or malloc; sort_pointers is the same on an array of pointers. compare returns <0, 0, >0 and must
+ * be a total order; equal elements keep their order.
  */
 #ifndef CAIRN_BASE_SORT_H
 #define CAIRN_BASE_SORT_H

@@ -151,7 +151,8 @@ size_t stack_left(void)
     if (!t->lo)
         find_thread_stack(t);
 #if defined(__SANITIZE_ADDRESS__)
-    /* With use-after-return detection the frame's address may be in a fake stack: take a register's. */
+    /* With use-after-return detection the frame's address may be in a fake stack: take a
+     * register's. */
     char *sp;
 #if defined(__x86_64__)
     __asm__ volatile("mov %%rsp, %0" : "=r"(sp));
@@ -179,8 +180,8 @@ size_t stack_limit(void)
 /* ---- the switch ---- */
 
 #if defined(__x86_64__) && !defined(CAIRN_STACK_UCONTEXT)
-/* rdi: where to save sp; rsi: sp to continue. The first switch "returns" into cairn_stack_entry with r12 = entry,
- * r13 = arg. */
+/* rdi: where to save sp; rsi: sp to continue. The first switch "returns" into cairn_stack_entry
+ * with r12 = entry, r13 = arg. */
 __asm__(".text\n"
         ".p2align 4\n"
         ".globl cairn_stack_switch\n"
@@ -378,8 +379,8 @@ void *stack_prepare(struct stack *stack, void (*entry)(void *), void *arg)
     p->context.uc_stack.ss_sp = stack->lo;
     p->context.uc_stack.ss_size = at - (uintptr_t)stack->lo;
     p->context.uc_link = NULL;
-    makecontext(&p->context, (void (*)(void))enter_prepared, 2, (unsigned)((uintptr_t)p >> 16 >> 16),
-                (unsigned)(uintptr_t)p);
+    makecontext(&p->context, (void (*)(void))enter_prepared, 2,
+                (unsigned)((uintptr_t)p >> 16 >> 16), (unsigned)(uintptr_t)p);
     return &p->context;
 }
 
@@ -499,10 +500,11 @@ static int call_on_segment(struct stack *stack, stack_fn *fn, void *arg)
 static int report_too_deep(size_t limit, struct err *err)
 {
     err_set(err, ERR_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
-    return err_hint(err,
-                    "Increase the configuration parameter \"max_stack_depth\" (currently %zukB), after "
-                    "ensuring the platform's stack depth limit is adequate.",
-                    limit / 1024);
+    return err_hint(
+        err,
+        "Increase the configuration parameter \"max_stack_depth\" (currently %zukB), after "
+        "ensuring the platform's stack depth limit is adequate.",
+        limit / 1024);
 }
 
 int stack_call_fresh(stack_fn *fn, void *arg, struct err *err)

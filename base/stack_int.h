@@ -1,12 +1,14 @@
-/* stack_int.h: stacks, switches between them, and the one thread-local: for task.c, core.c and the envs.
+/* stack_int.h: stacks, switches between them, and the one thread-local: for task.c, core.c and the
+ * envs.
  *
  * A switch saves the callee-saved registers on the old stack and continues on the new one: ten
- * instructions on x86-64, a dozen pairs on aarch64, swapcontext elsewhere. A segment call is not a switch
- * but a plain call whose callee happens to use other memory for its frames; the frame pointer chain leads back.
+ * instructions on x86-64, a dozen pairs on aarch64, swapcontext elsewhere. A segment call is not a
+ * switch but a plain call whose callee happens to use other memory for its frames; the frame
+ * pointer chain leads back.
  *
  * The thread-local `stack_thread` says which fiber runs on this thread. It is the only one in the
- * project (the scheduler's "per-core state hangs on struct core" has to start somewhere), and everything above
- * passes struct task or struct core instead.
+ * project (the scheduler's "per-core state hangs on struct core" has to start somewhere), and
+ * everything above passes struct task or struct core instead.
  */
 #ifndef CAIRN_BASE_STACK_INT_H
 #define CAIRN_BASE_STACK_INT_H
@@ -26,7 +28,8 @@ enum { STACK_BYTES = 1024 * 1024 };
 enum { STACK_BYTES = 256 * 1024 };
 #endif
 
-/* A mapping: guard page, then `bytes` of stack. The struct itself lies at the top of the mapping. */
+/* A mapping: guard page, then `bytes` of stack. The struct itself lies at the top of the mapping.
+ */
 struct stack {
     char *lo; /* lowest usable byte */
     char *top;
@@ -64,7 +67,8 @@ void stack_pool_empty(struct stack_pool *pool);
 /* Gives back the pages below `sp` that a fiber no longer uses. */
 void stack_trim(struct stack *stack, void *sp);
 
-/* Prepares `stack` so that the first switch to the returned sp calls entry(arg), which never returns. */
+/* Prepares `stack` so that the first switch to the returned sp calls entry(arg), which never
+ * returns. */
 void *stack_prepare(struct stack *stack, void (*entry)(void *), void *arg);
 /* Saves this context in *save and continues the one saved in `to`. */
 void stack_switch(void **save, void *to);

@@ -219,10 +219,10 @@ enum channel_result channel_try_recv(struct channel *channel, void **item)
     return CHANNEL_OK;
 }
 
-/* A waiter that was woken but then left with an error must pass its wake-up on; wait_queue_wait never loses one
- * (woken wins over cancelled), so re-checking in a loop is enough. */
-int channel_send(struct task *task, struct channel *channel, void *item, enum channel_result *result,
-                 struct err *err)
+/* A waiter that was woken but then left with an error must pass its wake-up on; wait_queue_wait
+ * never loses one (woken wins over cancelled), so re-checking in a loop is enough. */
+int channel_send(struct task *task, struct channel *channel, void *item,
+                 enum channel_result *result, struct err *err)
 {
     for (;;) {
         enum channel_result r = channel_try_send(channel, item);

@@ -1,16 +1,17 @@
 /* sync.h: what fibers of one core wait on: wait queues, mutex, condition, semaphore, channel.
  *
  * All of it is for the fibers of one core: no atomics. Between cores only messages pass (core.h).
- * Waiters are served in FIFO order. Every wait is cancelable unless its name says `always`, and when it
- * returns an error the caller does not hold what it waited for.
+ * Waiters are served in FIFO order. Every wait is cancelable unless its name says `always`, and
+ * when it returns an error the caller does not hold what it waited for.
  *
- * A mutex is rarely needed (fibers are not preempted): only to keep a section that itself waits, such as
- * "read block, decode, install", from running twice.
+ * A mutex is rarely needed (fibers are not preempted): only to keep a section that itself waits,
+ * such as "read block, decode, install", from running twice.
  *
  * Invariants
- * 1. A zeroed struct is not valid: call _init. Nothing needs _done, but none may have waiters when it goes.
- * 2. Channel items are pointers and arrive in order; after channel_close receivers drain what is left and
- *    then get CHANNEL_CLOSED; senders get it at once.
+ * 1. A zeroed struct is not valid: call _init. Nothing needs _done, but none may have waiters when
+ * it goes.
+ * 2. Channel items are pointers and arrive in order; after channel_close receivers drain what is
+ * left and then get CHANNEL_CLOSED; senders get it at once.
  */
 #ifndef CAIRN_BASE_SYNC_H
 #define CAIRN_BASE_SYNC_H
@@ -54,8 +55,8 @@ enum park_result cond_wait(struct task *task, struct cond *cond, mono_ns until);
 void cond_signal(struct cond *cond);
 void cond_broadcast(struct cond *cond);
 
-/* Counting: at most `available` units out at a time (admission, memory, in-flight bytes). A request for
- * more than the capacity is granted when nothing else is out. */
+/* Counting: at most `available` units out at a time (admission, memory, in-flight bytes). A request
+ * for more than the capacity is granted when nothing else is out. */
 struct semaphore {
     int64_t capacity;
     int64_t available;

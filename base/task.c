@@ -138,8 +138,8 @@ static struct task *alloc_task(struct core *core)
     return task;
 }
 
-static struct task *start_task(struct core *core, enum task_class cls, const char *name, task_fn *fn,
-                               void *arg)
+static struct task *start_task(struct core *core, enum task_class cls, const char *name,
+                               task_fn *fn, void *arg)
 {
     assert(stack_thread()->core == core || stack_thread()->core == NULL);
     struct task *task = alloc_task(core);
@@ -209,8 +209,7 @@ static bool is_cancelled_now(const struct task *task)
 
 static bool is_past_deadline(const struct task *task)
 {
-    return !task->mask_depth && task->deadline != TASK_FOREVER &&
-           task->deadline <= task->core->now;
+    return !task->mask_depth && task->deadline != TASK_FOREVER && task->deadline <= task->core->now;
 }
 
 enum park_result task_park(struct task *task, mono_ns until)
@@ -372,14 +371,14 @@ struct task *task_group_spawn(struct task_group *group, enum task_class cls, con
     list_push_back(&group->children, &task->group_link);
     group->running++;
     if (group->first.code)
-        task_cancel(task, ERR_QUERY_CANCELED, "canceling statement due to an error in another part");
+        task_cancel(task, ERR_QUERY_CANCELED,
+                    "canceling statement due to an error in another part");
     return task;
 }
 
 void task_group_cancel(struct task_group *group, enum err_code code, const char *message)
 {
-    list_each(struct task, child, &group->children, group_link)
-        task_cancel(child, code, message);
+    list_each(struct task, child, &group->children, group_link) task_cancel(child, code, message);
 }
 
 void task_group_fail(struct task_group *group, const struct err *err)

@@ -1,4 +1,5 @@
-/* utf8.h: UTF-8 as PostgreSQL accepts it: shortest form, no surrogates, up to U+10FFFF, no NUL in text.
+/* utf8.h: UTF-8 as PostgreSQL accepts it: shortest form, no surrogates, up to U+10FFFF, no NUL in
+ * text.
  *
  * Pure functions on byte ranges; ASCII runs are passed eight bytes at a time.
  */

@@ -178,7 +178,8 @@ static void fill_random(struct env *env, void *out, size_t len)
 
 static void get_memory(struct env *env, struct env_memory *out)
 {
-    *out = (struct env_memory){.resident_bytes = 32 << 20, .system_total_bytes = UINT64_C(8) << 30,
+    *out = (struct env_memory){.resident_bytes = 32 << 20,
+                               .system_total_bytes = UINT64_C(8) << 30,
                                .system_available_bytes = UINT64_C(4) << 30};
 }
 

@@ -1,8 +1,8 @@
 /* env_sim.h: the world as a seeded program: nodes, cores, time, network and disks in one thread.
  *
- * A `struct sim` holds N nodes. Each runs the real code of every floor on the real scheduler (base/core.c),
- * over an env whose clock, sockets, files and workers are simulated. The driver (a test's main function)
- * starts nodes, lets time pass, injures things, and looks.
+ * A `struct sim` holds N nodes. Each runs the real code of every floor on the real scheduler
+ * (base/core.c), over an env whose clock, sockets, files and workers are simulated. The driver (a
+ * test's main function) starts nodes, lets time pass, injures things, and looks.
  *
  *     struct sim *sim = sim_create(&(struct sim_config){.seed = seed, .node_count = 3});
  *     sim_node_start(sim, 0, node_main, &args);       main fiber on core 0 of node 0
@@ -11,26 +11,30 @@
  *     sim_node_start(sim, 0, node_main, &args);       the same disk
  *     ... sim_trace_hash(sim) ...; sim_destroy(sim);
  *
- * Everything that happens is an event in one queue ordered by simulated time; times are drawn from the seed, so the
- * order of ready events is. Time stands still while code runs; a turn of a core costs its next turn some microseconds.
- * Ready fibers of a core are shuffled a little too. The trace hash covers every event, every byte sent, written
- * and logged: the same seed and the same driver give the same hash.
+ * Everything that happens is an event in one queue ordered by simulated time; times are drawn from
+ * the seed, so the order of ready events is. Time stands still while code runs; a turn of a core
+ * costs its next turn some microseconds. Ready fibers of a core are shuffled a little too. The
+ * trace hash covers every event, every byte sent, written and logged: the same seed and the same
+ * driver give the same hash.
  *
- * Nodes. Node i (0-based) is reachable as "node<i+1>" and "10.0.0.<i+1>"; "127.0.0.1" and "localhost" are itself. A driver
- * that wants clients gives them nodes of their own. A crash drops all fibers, sockets, locks and volatile disk
- * content at once. Memory the node had allocated is not found again: it leaks (a run is one process), so
- * sanitizer runs set detect_leaks=0. Fibers' stacks are recycled.
+ * Nodes. Node i (0-based) is reachable as "node<i+1>" and "10.0.0.<i+1>"; "127.0.0.1" and
+ * "localhost" are itself. A driver that wants clients gives them nodes of their own. A crash drops
+ * all fibers, sockets, locks and volatile disk content at once. Memory the node had allocated is
+ * not found again: it leaks (a run is one process), so sanitizer runs set detect_leaks=0. Fibers'
+ * stacks are recycled.
  *
- * Disk. What was written is visible at once and durable after file_sync; names after fs_sync_dir. At a crash each
- * 512-byte sector written since the last sync becomes, by draw, what it was, what was written last, or what was written in
- * between; the file's size falls somewhere between the old and the new; per directory a suffix of the unsynced
- * name changes is undone. After a failed sync the pages read as written but are clean: only a crash shows the loss.
+ * Disk. What was written is visible at once and durable after file_sync; names after fs_sync_dir.
+ * At a crash each 512-byte sector written since the last sync becomes, by draw, what it was, what
+ * was written last, or what was written in between; the file's size falls somewhere between the old
+ * and the new; per directory a suffix of the unsynced name changes is undone. After a failed sync
+ * the pages read as written but are clean: only a crash shows the loss.
  *
- * Network. Byte streams with drawn delays, cut into drawn pieces; order is kept per direction of a connection
- * and nowhere else. A blocked link holds bytes back (as TCP does) until it heals or the connection is reset.
+ * Network. Byte streams with drawn delays, cut into drawn pieces; order is kept per direction of a
+ * connection and nowhere else. A blocked link holds bytes back (as TCP does) until it heals or the
+ * connection is reset.
  *
- * Jobs run in fibers of a hidden core of the node, after a drawn delay; unlike env_uv their task has a core. Lanes keep their
- * order.
+ * Jobs run in fibers of a hidden core of the node, after a drawn delay; unlike env_uv their task
+ * has a core. Lanes keep their order.
  *
  * Learned from FoundationDB's Sim2 and TigerBeetle's VOPR.
  */
@@ -67,7 +71,8 @@ uint64_t sim_now(const struct sim *sim); /* ns since the start */
 /* One event. False when there is none (every node waits for nothing). */
 bool sim_step(struct sim *sim);
 void sim_run_for(struct sim *sim, uint64_t ns);
-/* Until `cond` holds (looked at after each event) or the time has passed; returns whether it holds. */
+/* Until `cond` holds (looked at after each event) or the time has passed; returns whether it holds.
+ */
 typedef bool sim_cond(struct sim *sim, void *arg);
 bool sim_run_until(struct sim *sim, sim_cond *cond, void *arg, uint64_t ns_max);
 /* fn(sim, arg) at now + ns, outside of all nodes: how nemeses are scheduled. */
@@ -85,7 +90,8 @@ enum sim_node_state { SIM_DOWN, SIM_UP, SIM_STOPPED };
 
 /* Boots node i, which must not be up: a runtime whose first fiber runs main_fn(task, arg). */
 void sim_node_start(struct sim *sim, uint32_t i, task_fn *main_fn, void *arg);
-enum sim_node_state sim_node_state(const struct sim *sim, uint32_t i); /* STOPPED: ended by itself */
+enum sim_node_state sim_node_state(const struct sim *sim,
+                                   uint32_t i); /* STOPPED: ended by itself */
 /* The process dies now. From inside a fiber: at the end of its turn. Connections are reset. */
 void sim_node_crash(struct sim *sim, uint32_t i);
 /* The machine vanishes: peers hear nothing until it is started again. */
@@ -124,9 +130,9 @@ void sim_net_loss(struct sim *sim, double reset_chance);
 
 /* ---- disk ---- */
 struct sim_disk_faults {
-    double sync_fail;   /* chance of an error per sync */
-    double read_fail;   /* per read */
-    double write_fail;  /* per write; a part may have been written */
+    double sync_fail;        /* chance of an error per sync */
+    double read_fail;        /* per read */
+    double write_fail;       /* per write; a part may have been written */
     uint64_t capacity_bytes; /* 0: unlimited */
     uint64_t latency_factor; /* 0: 1 */
 };

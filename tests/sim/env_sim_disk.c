@@ -20,8 +20,8 @@ struct image {
 
 /* A sector written since the last sync: what a crash may also leave there. */
 struct dirty {
-    uint64_t seq;   /* of the last write */
-    bool has_prev;  /* written more than once: one of the versions in between */
+    uint64_t seq;  /* of the last write */
+    bool has_prev; /* written more than once: one of the versions in between */
     uint8_t prev[SECTOR];
 };
 
@@ -264,7 +264,9 @@ static void free_op(struct sim_name_op *op)
 static void apply_op(struct hashmap *names, const struct sim_name_op *op)
 {
     switch (op->op) {
-    case NAME_ADD: put_name(names, op->path, op->inode); break;
+    case NAME_ADD:
+        put_name(names, op->path, op->inode);
+        break;
     case NAME_REMOVE:
         if (find_name(names, op->path) == op->inode)
             remove_name(names, op->path);
@@ -347,7 +349,9 @@ static void crash_inode(struct sim *sim, struct sim_inode *in, enum sim_crash_lo
             continue;
         uint64_t at = (in->dirty.entries[i].key - 1) * SECTOR;
         uint8_t sector[SECTOR];
-        uint64_t draw = loss == SIM_LOSE_ALL ? 0 : loss == SIM_LOSE_NOTHING ? 99 : prng_below(prng, 100);
+        uint64_t draw = loss == SIM_LOSE_ALL       ? 0
+                        : loss == SIM_LOSE_NOTHING ? 99
+                                                   : prng_below(prng, 100);
         if (draw < 40)
             continue; /* stays what it was */
         if (draw < 60 && d->has_prev) {
@@ -378,7 +382,8 @@ static void crash_names(struct sim *sim, struct sim_disk *disk)
     struct hashmap cut; /* dir -> marker: later changes of it are lost */
     hashmap_init(&cut);
     static int marker;
-    list_each(struct sim_name_op, op, &disk->journal, link) {
+    list_each(struct sim_name_op, op, &disk->journal, link)
+    {
         if (hashmap_get(&cut, op->dir, strlen(op->dir)))
             continue;
         bool lost = disk->loss == SIM_LOSE_ALL ||
@@ -554,8 +559,8 @@ int sim_file_open(struct task *task, struct env *env, const char *path, unsigned
     if (!in) {
         parent_of(norm, dir);
         if (!dir_exists(&n->disk, dir))
-            return err_set(err, ERR_IO_ERROR, "could not open file \"%s\": No such file or directory",
-                           path);
+            return err_set(err, ERR_IO_ERROR,
+                           "could not open file \"%s\": No such file or directory", path);
         in = make_inode(false);
         change_name(n, NAME_ADD, norm, NULL, in);
     } else if (flags & FILE_TRUNCATE) {
@@ -646,8 +651,8 @@ static void write_bytes(struct sim_node *n, struct sim_inode *in, const uint8_t 
     sim_note(n->sim, SIM_TRACE_WRITE, at, crc32c((uint32_t)len, data, len));
 }
 
-int sim_file_pwritev(struct task *task, struct file *file, const struct file_iov *iov, int iov_count,
-                     uint64_t at, struct err *err)
+int sim_file_pwritev(struct task *task, struct file *file, const struct file_iov *iov,
+                     int iov_count, uint64_t at, struct err *err)
 {
     struct sim_file *f = file_of(file);
     struct sim_node *n = f->node;
@@ -677,7 +682,8 @@ struct snapshot {
     uint8_t data[SECTOR];
 };
 
-/* Everything written before the call becomes durable when it ends; what is written meanwhile does not. */
+/* Everything written before the call becomes durable when it ends; what is written meanwhile does
+ * not. */
 static void finish_sync(struct sim_inode *in, const struct snapshot *snaps, size_t count,
                         uint64_t size, bool failed)
 {
@@ -826,8 +832,8 @@ int sim_fs_rmdir(struct task *task, struct env *env, const char *path, enum fs_r
     for (size_t i = 0; i < n->disk.names.entry_count; i++) {
         struct sim_name *name = n->disk.names.entries[i].value;
         if (name && below(norm, name->path))
-            return err_set(err, ERR_IO_ERROR, "could not remove directory \"%s\": Directory not empty",
-                           path);
+            return err_set(err, ERR_IO_ERROR,
+                           "could not remove directory \"%s\": Directory not empty", path);
     }
     change_name(n, NAME_REMOVE, norm, NULL, in);
     return 0;
@@ -845,7 +851,8 @@ int sim_fs_sync_dir(struct task *task, struct env *env, const char *path, struct
     take_time(task, 60, 400);
     if (failing)
         return io_error(err, "fsync directory", path);
-    list_each_safe(struct sim_name_op, op, &n->disk.journal, link) {
+    list_each_safe(struct sim_name_op, op, &n->disk.journal, link)
+    {
         if (op->seq > limit || strcmp(op->dir, norm) != 0)
             continue;
         apply_op(&n->disk.durable, op);
@@ -923,7 +930,8 @@ int sim_fs_free_space(struct task *task, struct env *env, const char *path, uint
                       uint64_t *total_bytes, struct err *err)
 {
     struct sim_disk *disk = &sim_node_of(env)->disk;
-    uint64_t capacity = disk->faults.capacity_bytes ? disk->faults.capacity_bytes : FREE_SPACE_BYTES;
+    uint64_t capacity =
+        disk->faults.capacity_bytes ? disk->faults.capacity_bytes : FREE_SPACE_BYTES;
     uint64_t used = used_bytes(disk);
     *total_bytes = capacity;
     *free_bytes = used < capacity ? capacity - used : 0;

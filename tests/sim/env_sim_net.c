@@ -212,7 +212,6 @@ static void break_end(struct sim *sim, struct sim_sock *s)
     wake_sock(s);
 }
 
-
 /* The other end of `gone` hears of its end after a while (a reset on its way). */
 static void break_peer(struct sim *sim, struct sim_sock *gone)
 {
@@ -229,7 +228,8 @@ void sim_net_reset(struct sim *sim, uint32_t a, uint32_t b)
     bool again = true;
     while (again) {
         again = false;
-        list_each(struct sim_sock, s, &sim->nodes[a].socks, link) {
+        list_each(struct sim_sock, s, &sim->nodes[a].socks, link)
+        {
             if (s->remote_node != b || s->reset || !s->peer)
                 continue;
             break_peer(sim, s);
@@ -244,7 +244,8 @@ void sim_net_reset(struct sim *sim, uint32_t a, uint32_t b)
 
 static void arrive(struct sim *sim, struct sim_event *event);
 
-static void send_piece(struct sim *sim, struct sim_sock *s, const uint8_t *data, size_t len, bool fin)
+static void send_piece(struct sim *sim, struct sim_sock *s, const uint8_t *data, size_t len,
+                       bool fin)
 {
     struct piece *p = must_zalloc(sizeof *p + len);
     sim_event_init(&p->event, arrive);
@@ -266,7 +267,8 @@ static void send_piece(struct sim *sim, struct sim_sock *s, const uint8_t *data,
 static void postpone(struct sim *sim, struct sim_sock *s, uint64_t by)
 {
     uint64_t at = sim->now + by;
-    list_each(struct piece, p, &s->in_flight, link) {
+    list_each(struct piece, p, &s->in_flight, link)
+    {
         sim_event_at(sim, &p->event, NULL, at);
         at += 1 + sim_draw(sim, 0, 2000);
     }
@@ -498,9 +500,11 @@ static int find_host(struct sim_node *here, const char *host)
 {
     unsigned number;
     char end;
-    if (strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0)
+    if (strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0 ||
+        strcmp(host, "::1") == 0)
         return (int)here->index;
-    if (sscanf(host, "node%u%c", &number, &end) != 1 && sscanf(host, "10.0.0.%u%c", &number, &end) != 1)
+    if (sscanf(host, "node%u%c", &number, &end) != 1 &&
+        sscanf(host, "10.0.0.%u%c", &number, &end) != 1)
         return -1;
     return number >= 1 && number <= here->sim->config.node_count ? (int)number - 1 : -1;
 }
@@ -509,9 +513,9 @@ static struct sim_listener *find_listener(struct sim_node *n, uint16_t port)
 {
     struct sim_listener *best = NULL;
     uint32_t seen = 0;
-    list_each(struct sim_listener, l, &n->listeners, link)
-        if (l->port == port && !l->closing && prng_below(&n->sim->prng, ++seen) == 0)
-            best = l;
+    list_each(struct sim_listener, l, &n->listeners,
+              link) if (l->port == port && !l->closing && prng_below(&n->sim->prng, ++seen) == 0)
+        best = l;
     return best;
 }
 
@@ -521,10 +525,11 @@ int sim_sock_listen(struct task *task, const char *host, uint16_t port, struct l
                     struct err *err)
 {
     struct sim_node *n = sim_node_of(task->env);
-    int at = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? (int)n->index : find_host(n, host);
+    int at = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 ? (int)n->index
+                                                                     : find_host(n, host);
     if (at != (int)n->index)
-        return err_set(err, ERR_CONNECTION_FAILURE, "could not listen on %s:%u: not our address", host,
-                       port);
+        return err_set(err, ERR_CONNECTION_FAILURE, "could not listen on %s:%u: not our address",
+                       host, port);
     struct sim_listener *l = must_zalloc(sizeof *l);
     l->listener.env = &n->env;
     l->node = n;
@@ -579,7 +584,8 @@ void sim_listener_close(struct listener *listener)
     }
 }
 
-/* ---- connecting: the request travels, finds a listener or not, and the answer travels back ---- */
+/* ---- connecting: the request travels, finds a listener or not, and the answer travels back ----
+ */
 
 struct connect {
     struct sim_event event;
@@ -643,7 +649,8 @@ int sim_sock_connect(struct task *task, const char *host, uint16_t port, struct 
     int to = find_host(n, host);
     if (to < 0)
         return err_set(err, ERR_CONNECTION_FAILURE, "could not resolve host name %s", host);
-    struct connect c = {.node = n, .core = task->core, .task = task, .to = (uint32_t)to, .port = port};
+    struct connect c = {
+        .node = n, .core = task->core, .task = task, .to = (uint32_t)to, .port = port};
     sim_event_init(&c.event, step_connect);
     sim_event_at(n->sim, &c.event, n, n->sim->now + draw_delay(n->sim, n->index, c.to));
     while (!c.done) {
@@ -655,8 +662,8 @@ int sim_sock_connect(struct task *task, const char *host, uint16_t port, struct 
         }
     }
     if (c.refused)
-        return err_set(err, ERR_CONNECTION_FAILURE, "could not connect to %s:%u: connection refused",
-                       host, port);
+        return err_set(err, ERR_CONNECTION_FAILURE,
+                       "could not connect to %s:%u: connection refused", host, port);
     *out = &c.sock->sock;
     return 0;
 }

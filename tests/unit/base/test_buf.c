@@ -21,10 +21,10 @@ static void test_put_take(void **state)
     buf_put_le64(&b, 0x123456789abcdef0);
     buf_put_be64(&b, 0x123456789abcdef0);
     buf_put_sized(&b, "hello", 5);
-    static const uint8_t want[] = {0xab, 0x34, 0x12, 0x12, 0x34, 0x78, 0x56, 0x34, 0x12, 0x12, 0x34,
-                                   0x56, 0x78, 0xf0, 0xde, 0xbc, 0x9a, 0x78, 0x56, 0x34, 0x12, 0x12,
-                                   0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 5,    'h',  'e',  'l',
-                                   'l',  'o'};
+    static const uint8_t want[] = {0xab, 0x34, 0x12, 0x12, 0x34, 0x78, 0x56, 0x34, 0x12,
+                                   0x12, 0x34, 0x56, 0x78, 0xf0, 0xde, 0xbc, 0x9a, 0x78,
+                                   0x56, 0x34, 0x12, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc,
+                                   0xde, 0xf0, 5,    'h',  'e',  'l',  'l',  'o'};
     assert_int_equal(b.len, sizeof want);
     assert_memory_equal(b.data, want, sizeof want);
     struct buf_reader r = buf_reader_of(b.data, b.len);
@@ -74,9 +74,11 @@ static void test_varint(void **state)
 static void test_bad_varint(void **state)
 {
     static const uint8_t over[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02};
-    static const uint8_t endless[] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00};
+    static const uint8_t endless[] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                                      0x80, 0x80, 0x80, 0x80, 0x00};
     static const uint8_t cut[] = {0x80};
-    static const uint8_t sized[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 'x'};
+    static const uint8_t sized[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                    0xff, 0xff, 0xff, 0x01, 'x'};
     struct buf_reader r = buf_reader_of(over, sizeof over);
     assert_true(buf_take_varint(&r) == 0 && r.bad);
     r = buf_reader_of(endless, sizeof endless);
@@ -104,7 +106,8 @@ static void test_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_put_take), cmocka_unit_test(test_varint),
-                                       cmocka_unit_test(test_bad_varint), cmocka_unit_test(test_text)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_put_take), cmocka_unit_test(test_varint),
+        cmocka_unit_test(test_bad_varint), cmocka_unit_test(test_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

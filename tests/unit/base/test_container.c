@@ -87,7 +87,8 @@ static void test_list(void **state)
     assert_false(list_node_is_in(&e[2].link));
     list_push_front(&a, &e[2].link);
     int order[6], n = 0;
-    list_each_safe(struct element, x, &a, link) {
+    list_each_safe(struct element, x, &a, link)
+    {
         order[n++] = x->n;
         list_remove(&x->link);
     }

@@ -65,7 +65,8 @@ static void names_body(struct task *task, void *arg)
     buf_done(&b);
     rt_ok(fs_rename(task, "zz", "mm", &err), &err);
     rt_ok(fs_list(task, ".", &r, &entries, &count, &err), &err);
-    rt_check(count == 2 && strcmp(entries[0].name, "aa") == 0 && strcmp(entries[1].name, "mm") == 0);
+    rt_check(count == 2 && strcmp(entries[0].name, "aa") == 0 &&
+             strcmp(entries[1].name, "mm") == 0);
     rt_check(entries[1].size_bytes == 5 && !entries[1].is_dir);
     free(entries);
     struct file_stat st;
@@ -96,8 +97,14 @@ static void names_body(struct task *task, void *arg)
     buf_done(&tz);
 }
 
-static void test_files(void **state) { rt_test_run(files_body, NULL); }
-static void test_names(void **state) { rt_test_run(names_body, NULL); }
+static void test_files(void **state)
+{
+    rt_test_run(files_body, NULL);
+}
+static void test_names(void **state)
+{
+    rt_test_run(names_body, NULL);
+}
 
 /* ---- jobs and lanes ---- */
 
@@ -144,7 +151,10 @@ static void jobs_body(struct task *task, void *arg)
         rt_check(log.order[i] == i);
 }
 
-static void test_jobs(void **state) { rt_test_run(jobs_body, NULL); }
+static void test_jobs(void **state)
+{
+    rt_test_run(jobs_body, NULL);
+}
 
 /* ---- cores ---- */
 
@@ -184,7 +194,10 @@ static void cores_body(struct task *task, void *arg)
     printf("core_call: %.0f ns\n", (double)(env_mono_ns(task->env) - start) / 16000);
 }
 
-static void test_cores(void **state) { rt_test_run_cores(3, cores_body, NULL); }
+static void test_cores(void **state)
+{
+    rt_test_run_cores(3, cores_body, NULL);
+}
 
 /* ---- sockets ---- */
 
@@ -241,7 +254,11 @@ static void cancel_later(struct task *task, void *arg)
 }
 
 static int ready_calls;
-static void on_ready(struct sock *sock, void *arg) { ready_calls++; task_wake(arg); }
+static void on_ready(struct sock *sock, void *arg)
+{
+    ready_calls++;
+    task_wake(arg);
+}
 
 static void sockets_body(struct task *task, void *arg)
 {
@@ -288,7 +305,10 @@ static void sockets_body(struct task *task, void *arg)
     rt_check(strstr(err.message, "connection refused") != NULL);
 }
 
-static void test_sockets(void **state) { rt_test_run(sockets_body, NULL); }
+static void test_sockets(void **state)
+{
+    rt_test_run(sockets_body, NULL);
+}
 
 static void two_ports_body(struct task *task, void *arg)
 {
@@ -314,7 +334,10 @@ static void two_ports_body(struct task *task, void *arg)
     listener_close(b);
 }
 
-static void test_ports(void **state) { rt_test_run(two_ports_body, NULL); }
+static void test_ports(void **state)
+{
+    rt_test_run(two_ports_body, NULL);
+}
 
 struct move {
     struct sock *sock;
@@ -350,7 +373,10 @@ static void move_body(struct task *task, void *arg)
     task_join(task, server);
 }
 
-static void test_move(void **state) { rt_test_run_cores(2, move_body, NULL); }
+static void test_move(void **state)
+{
+    rt_test_run_cores(2, move_body, NULL);
+}
 
 int main(void)
 {

@@ -12,7 +12,10 @@
 
 /* A wall clock the test turns by hand. */
 static uint64_t wall_us = UINT64_C(1700000000000000);
-static uint64_t read_wall(struct env *env) { return wall_us; }
+static uint64_t read_wall(struct env *env)
+{
+    return wall_us;
+}
 static const struct env_ops ops = {.wall_us = read_wall};
 static struct env env = {.ops = &ops};
 
@@ -89,7 +92,7 @@ static void test_fence(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_monotonic), cmocka_unit_test(test_merge),
-                                       cmocka_unit_test(test_fence)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_monotonic),
+                                       cmocka_unit_test(test_merge), cmocka_unit_test(test_fence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,14 @@
 #include "base/metric.h"
 
 static char lines[10000];
-static uint64_t read_wall(struct env *env) { return UINT64_C(1772366400123456); }
-static void take_line(struct env *env, const char *line, size_t len) { strncat(lines, line, len); }
+static uint64_t read_wall(struct env *env)
+{
+    return UINT64_C(1772366400123456);
+}
+static void take_line(struct env *env, const char *line, size_t len)
+{
+    strncat(lines, line, len);
+}
 static const struct env_ops ops = {.wall_us = read_wall, .log_write = take_line};
 static struct env env = {.ops = &ops};
 
@@ -27,12 +33,13 @@ static void test_log(void **state)
     err_set(&err, ERR_DIVISION_BY_ZERO, "division by zero");
     err.file[0] = 0;
     log_event(&log, LOG_WARN, "lease_lost", LOG_U64("group", 17), LOG_I64("by", -4),
-              LOG_DOUBLE("load", 0.25), LOG_TEXT("reason", "peer \"x\" down\n"), LOG_TEXT("none", NULL),
-              LOG_TEXT("plain", "a-b"), LOG_USER("key", "secret", 6), LOG_HEX("id", "\x01\xff", 2),
-              LOG_ERR(&err));
-    assert_string_equal(lines, "2026-03-01T12:00:00.123456Z W node=3 event=lease_lost group=17 by=-4 "
-                               "load=0.25 reason=\"peer \\\"x\\\" down\\x0a\" none=\"\" plain=a-b "
-                               "key=<redacted 6 bytes> id=01ff err=22012 message=\"division by zero\"\n");
+              LOG_DOUBLE("load", 0.25), LOG_TEXT("reason", "peer \"x\" down\n"),
+              LOG_TEXT("none", NULL), LOG_TEXT("plain", "a-b"), LOG_USER("key", "secret", 6),
+              LOG_HEX("id", "\x01\xff", 2), LOG_ERR(&err));
+    assert_string_equal(lines,
+                        "2026-03-01T12:00:00.123456Z W node=3 event=lease_lost group=17 by=-4 "
+                        "load=0.25 reason=\"peer \\\"x\\\" down\\x0a\" none=\"\" plain=a-b "
+                        "key=<redacted 6 bytes> id=01ff err=22012 message=\"division by zero\"\n");
     lines[0] = 0;
     log_event(&log, LOG_DEBUG, "quiet", LOG_U64("x", 1));
     assert_string_equal(lines, "");
@@ -50,8 +57,9 @@ static void test_log_limits(void **state)
     log_init(&log, &env, 1);
     memset(big, '\n', sizeof big - 1);
     big[sizeof big - 1] = 0;
-    size_t n = log_format(&log, LOG_ERROR, "big", (struct log_field[]){LOG_TEXT("t", big), {.key = NULL}},
-                          0, 2, out, sizeof out);
+    size_t n =
+        log_format(&log, LOG_ERROR, "big", (struct log_field[]){LOG_TEXT("t", big), {.key = NULL}},
+                   0, 2, out, sizeof out);
     assert_true(n < sizeof out && strlen(out) == n);
     assert_string_equal(out + n - 4, "...\n");
     assert_ptr_equal(strchr(out, '\n'), out + n - 1); /* one line */
@@ -77,7 +85,8 @@ static void test_metrics(void **state)
     metrics_print(m, &out);
     metric_print_labelled(&out, "tablet_bytes", "Size", METRIC_GAUGE, "table", "a\"b", 1.5);
     const char *text = buf_text(&out);
-    assert_non_null(strstr(text, "# TYPE cairn_rpc_requests_sent counter\ncairn_rpc_requests_sent 13\n"));
+    assert_non_null(
+        strstr(text, "# TYPE cairn_rpc_requests_sent counter\ncairn_rpc_requests_sent 13\n"));
     assert_non_null(strstr(text, "cairn_rpc_latency_us_bucket{le=\"0\"} 1\n"));
     assert_non_null(strstr(text, "cairn_rpc_latency_us_bucket{le=\"3\"} 4\n"));
     assert_non_null(strstr(text, "cairn_rpc_latency_us_bucket{le=\"+Inf\"} 101\n"));
@@ -112,7 +121,8 @@ static void test_faults(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_log), cmocka_unit_test(test_log_limits),
-                                       cmocka_unit_test(test_metrics), cmocka_unit_test(test_faults)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_log), cmocka_unit_test(test_log_limits),
+        cmocka_unit_test(test_metrics), cmocka_unit_test(test_faults)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

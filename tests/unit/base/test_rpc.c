@@ -151,15 +151,21 @@ static void end_pair(struct task *task, struct node n[2])
     end_node(task, &n[1]);
 }
 
-static void check_echo(struct task *task, struct node *n, node_id to, size_t msg_len, size_t payload_len)
+static void check_echo(struct task *task, struct node *n, node_id to, size_t msg_len,
+                       size_t payload_len)
 {
     char *msg = malloc(msg_len + 1), *payload = malloc(payload_len + 1);
     for (size_t i = 0; i < msg_len; i++)
         msg[i] = (char)(i * 3);
     for (size_t i = 0; i < payload_len; i++)
         payload[i] = (char)(i * 7 >> 2);
-    struct rpc_call call = {.to = to, .method = ECHO, .cls = RPC_STATEMENT, .msg = msg,
-                            .msg_len = msg_len, .payload = payload, .payload_len = payload_len};
+    struct rpc_call call = {.to = to,
+                            .method = ECHO,
+                            .cls = RPC_STATEMENT,
+                            .msg = msg,
+                            .msg_len = msg_len,
+                            .payload = payload,
+                            .payload_len = payload_len};
     struct rpc_reply reply;
     rt_ok(rpc_call(task, n->rpc, &call, &reply, &err), &err);
     rt_check(reply.msg_len == msg_len && reply.payload_len == payload_len);
@@ -182,7 +188,10 @@ static void echo_body(struct task *task, void *arg)
     end_pair(task, n);
 }
 
-static void test_echo(void **state) { rt_test_run(echo_body, NULL); }
+static void test_echo(void **state)
+{
+    rt_test_run(echo_body, NULL);
+}
 
 /* ---- errors ---- */
 
@@ -194,7 +203,8 @@ static void errors_body(struct task *task, void *arg)
     for (node_id to = 1; to <= 2; to++) {
         struct rpc_call call = {.to = to, .method = FAIL, .cls = RPC_STATEMENT};
         rt_check(rpc_call(task, n[0].rpc, &call, &reply, &err) == ERR_UNIQUE_VIOLATION);
-        rt_check(strcmp(err.message, "duplicate key value violates unique constraint \"t_pkey\"") == 0);
+        rt_check(strcmp(err.message, "duplicate key value violates unique constraint \"t_pkey\"") ==
+                 0);
         rt_check(strcmp(err.detail, "Key (id)=(1) already exists.") == 0);
         rt_check(strcmp(err.constraint_name, "t_pkey") == 0 && strcmp(err.table_name, "t") == 0);
         rt_check(strcmp(err.file, "test_rpc.c") == 0 && err.line > 0);
@@ -219,7 +229,8 @@ static void errors_body(struct task *task, void *arg)
     rt_check(rpc_call(task, stranger.rpc, &call, &reply, &err) == ERR_CONNECTION_DOES_NOT_EXIST);
     rt_check(strstr(err.message, "another cluster") != NULL);
     struct rpc_call by_address = {.method = ECHO, .cls = RPC_STATEMENT, .msg = "hi", .msg_len = 2};
-    rt_ok(rpc_call_address(task, n[0].rpc, "localhost", rpc_port(n[1].rpc), &by_address, &reply, &err),
+    rt_ok(rpc_call_address(task, n[0].rpc, "localhost", rpc_port(n[1].rpc), &by_address, &reply,
+                           &err),
           &err);
     rt_check(reply.msg_len == 2);
     rpc_reply_done(&reply);
@@ -227,7 +238,10 @@ static void errors_body(struct task *task, void *arg)
     end_pair(task, n);
 }
 
-static void test_errors(void **state) { rt_test_run(errors_body, NULL); }
+static void test_errors(void **state)
+{
+    rt_test_run(errors_body, NULL);
+}
 
 /* ---- time-outs, cancellation, lost peers ---- */
 
@@ -242,13 +256,17 @@ struct slow_call {
 static void call_slow(struct task *task, void *arg)
 {
     struct slow_call *c = arg;
-    struct rpc_call call = {.to = 2, .method = SLOW, .cls = RPC_STATEMENT, .timeout_ns = c->timeout_ns};
+    struct rpc_call call = {
+        .to = 2, .method = SLOW, .cls = RPC_STATEMENT, .timeout_ns = c->timeout_ns};
     struct rpc_reply reply;
     c->rc = rpc_call(task, c->n->rpc, &call, &reply, &c->err);
     c->done = true;
 }
 
-static void nap(struct task *task, uint64_t ms) { rt_ok(task_sleep(task, ms * 1000000, &err), &err); }
+static void nap(struct task *task, uint64_t ms)
+{
+    rt_ok(task_sleep(task, ms * 1000000, &err), &err);
+}
 
 static void lost_body(struct task *task, void *arg)
 {
@@ -302,7 +320,10 @@ static void lost_body(struct task *task, void *arg)
     end_node(task, &n[0]);
 }
 
-static void test_lost(void **state) { rt_test_run(lost_body, NULL); }
+static void test_lost(void **state)
+{
+    rt_test_run(lost_body, NULL);
+}
 
 /* ---- one-way ---- */
 
@@ -312,7 +333,8 @@ static void oneway_body(struct task *task, void *arg)
     make_pair(task, n);
     for (node_id to = 1; to <= 2; to++) {
         for (uint8_t i = 0; i < 200; i++) {
-            struct rpc_call m = {.to = to, .method = COUNT, .cls = RPC_CONSENSUS, .msg = &i, .msg_len = 1};
+            struct rpc_call m = {
+                .to = to, .method = COUNT, .cls = RPC_CONSENSUS, .msg = &i, .msg_len = 1};
             rt_check(rpc_send(task->core, n[0].rpc, &m) == RPC_SENT);
         }
         struct node *at = &n[to - 1];
@@ -324,7 +346,10 @@ static void oneway_body(struct task *task, void *arg)
     end_pair(task, n);
 }
 
-static void test_oneway(void **state) { rt_test_run(oneway_body, NULL); }
+static void test_oneway(void **state)
+{
+    rt_test_run(oneway_body, NULL);
+}
 
 /* ---- streams ---- */
 
@@ -403,7 +428,10 @@ static void stream_body(struct task *task, void *arg)
     end_pair(task, n);
 }
 
-static void test_stream(void **state) { rt_test_run(stream_body, NULL); }
+static void test_stream(void **state)
+{
+    rt_test_run(stream_body, NULL);
+}
 
 /* ---- faults ---- */
 
@@ -430,7 +458,10 @@ static void fault_body(struct task *task, void *arg)
     end_pair(task, n);
 }
 
-static void test_fault(void **state) { rt_test_run(fault_body, NULL); }
+static void test_fault(void **state)
+{
+    rt_test_run(fault_body, NULL);
+}
 
 /* ---- cores and speed ---- */
 
@@ -454,13 +485,16 @@ static void cores_body(struct task *task, void *arg)
     end_pair(task, n);
 }
 
-static void test_cores(void **state) { rt_test_run_cores(3, cores_body, NULL); }
+static void test_cores(void **state)
+{
+    rt_test_run_cores(3, cores_body, NULL);
+}
 
 static void call_many(struct task *task, void *arg)
 {
     struct node *n = arg;
-    struct rpc_call call = {.to = 2, .method = ECHO, .cls = RPC_STATEMENT, .msg = "0123456789abcdef",
-                            .msg_len = 16};
+    struct rpc_call call = {
+        .to = 2, .method = ECHO, .cls = RPC_STATEMENT, .msg = "0123456789abcdef", .msg_len = 16};
     for (int i = 0; i < 2000; i++) {
         struct rpc_reply reply;
         rt_ok(rpc_call(task, n->rpc, &call, &reply, &err), &err);
@@ -483,7 +517,8 @@ static void speed_body(struct task *task, void *arg)
     for (int i = 0; i < 64; i++)
         task_group_spawn(&group, TASK_TXN, "caller", call_many, &n[0]);
     rt_ok(task_group_wait(task, &group, &err), &err);
-    printf("64 callers: %.2f us a call\n", (double)(env_mono_ns(task->env) - start) / 64 / 2000 / 1000);
+    printf("64 callers: %.2f us a call\n",
+           (double)(env_mono_ns(task->env) - start) / 64 / 2000 / 1000);
     uint8_t msg[4];
     store_le32(msg, 200000);
     start = env_mono_ns(task->env);
@@ -493,7 +528,10 @@ static void speed_body(struct task *task, void *arg)
     end_pair(task, n);
 }
 
-static void test_speed(void **state) { rt_test_run(speed_body, NULL); }
+static void test_speed(void **state)
+{
+    rt_test_run(speed_body, NULL);
+}
 
 /* ---- hostile bytes ---- */
 
@@ -510,7 +548,8 @@ static void hostile_body(struct task *task, void *arg)
         for (size_t i = 0; i < sizeof bytes; i++)
             bytes[i] = (uint8_t)prng_next(&prng);
         if (round & 1) { /* a right header with wrong content */
-            struct rpc_header h = {.kind = (uint8_t)(round / 2 % 14), .msg_len = 50,
+            struct rpc_header h = {.kind = (uint8_t)(round / 2 % 14),
+                                   .msg_len = 50,
                                    .payload_len = round % 3 ? 0 : RPC_FRAME_MAX};
             if (h.payload_len)
                 h.msg_len = 1;
@@ -529,7 +568,10 @@ static void hostile_body(struct task *task, void *arg)
     end_node(task, &n);
 }
 
-static void test_hostile(void **state) { rt_test_run(hostile_body, NULL); }
+static void test_hostile(void **state)
+{
+    rt_test_run(hostile_body, NULL);
+}
 
 static void test_err_codec(void **state)
 {
@@ -550,10 +592,11 @@ static void test_err_codec(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_echo),      cmocka_unit_test(test_errors),  cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_oneway),    cmocka_unit_test(test_stream),  cmocka_unit_test(test_fault),
-        cmocka_unit_test(test_cores),     cmocka_unit_test(test_speed),   cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_err_codec),
+        cmocka_unit_test(test_echo),    cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_lost),    cmocka_unit_test(test_oneway),
+        cmocka_unit_test(test_stream),  cmocka_unit_test(test_fault),
+        cmocka_unit_test(test_cores),   cmocka_unit_test(test_speed),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_err_codec),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,8 +63,8 @@ static void test_values(void **state)
                                      "\"max_stack_depth\" (100 .. 1048576)");
     assert_int_equal(set(&s, "max_stack_depth", "1 min", WHEN_USER), ERR_INVALID_PARAMETER_VALUE);
     assert_string_equal(err.message, "invalid value for parameter \"max_stack_depth\": \"1 min\"");
-    assert_string_equal(err.hint,
-                        "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".");
+    assert_string_equal(
+        err.hint, "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".");
     assert_int_equal(s.max_stack_depth, 1536); /* a refused value changes nothing */
     assert_int_equal(set(&s, "rpc_call_timeout_ms", "2min", WHEN_CLUSTER), 0);
     assert_int_equal(s.rpc_call_timeout_ms, 120000);
@@ -106,13 +106,15 @@ static void test_file(void **state)
     struct settings s;
     settings_init(&s);
     assert_int_equal(parse(&s, "# comment\n\n core_count = 4 # four\nlog_level='debug'\r\n"
-                               "max_stack_depth 1MB"), 0);
+                               "max_stack_depth 1MB"),
+                     0);
     assert_int_equal(s.core_count, 4);
     assert_int_equal(s.log_level, 0);
     assert_int_equal(s.max_stack_depth, 1024);
     assert_int_equal(parse(&s, "\nnonsense = 1\n"), ERR_CONFIG_FILE_ERROR);
-    assert_string_equal(err.message, "unrecognized configuration parameter \"nonsense\" in settings "
-                                     "file, line 2");
+    assert_string_equal(err.message,
+                        "unrecognized configuration parameter \"nonsense\" in settings "
+                        "file, line 2");
     assert_int_equal(parse(&s, "core_count = 1 2\n"), ERR_CONFIG_FILE_ERROR);
     assert_int_equal(parse(&s, "core_count = '1\n"), ERR_CONFIG_FILE_ERROR);
     assert_int_equal(parse(&s, "core_count =\n"), ERR_CONFIG_FILE_ERROR);
@@ -121,8 +123,8 @@ static void test_file(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_default_is_valid), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_when), cmocka_unit_test(test_file)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_default_is_valid),
+                                       cmocka_unit_test(test_values), cmocka_unit_test(test_when),
+                                       cmocka_unit_test(test_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,10 @@ struct trace {
     struct task *other;
 };
 
-static void say(struct trace *t, const char *what) { strcat(t->text, what); }
+static void say(struct trace *t, const char *what)
+{
+    strcat(t->text, what);
+}
 
 static void child_a(struct task *task, void *arg)
 {
@@ -46,7 +49,10 @@ static void spawn_body(struct task *task, void *arg)
     rt_check(strcmp(t.text, "m1 a1 b1 a2 b2 m2") == 0);
 }
 
-static void test_spawn_join(void **state) { rt_test_run(spawn_body, NULL); }
+static void test_spawn_join(void **state)
+{
+    rt_test_run(spawn_body, NULL);
+}
 
 /* ---- park, wake, permits, sleep ---- */
 
@@ -71,7 +77,10 @@ static void park_body(struct task *task, void *arg)
     rt_check(env_mono_ns(task->env) >= start + 2000000);
 }
 
-static void test_park(void **state) { rt_test_run(park_body, NULL); }
+static void test_park(void **state)
+{
+    rt_test_run(park_body, NULL);
+}
 
 /* ---- cancellation ---- */
 
@@ -101,7 +110,10 @@ static void cancel_body(struct task *task, void *arg)
     rt_check(task_check(task, &err) == 0);
 }
 
-static void test_cancel(void **state) { rt_test_run(cancel_body, NULL); }
+static void test_cancel(void **state)
+{
+    rt_test_run(cancel_body, NULL);
+}
 
 /* ---- groups ---- */
 
@@ -140,7 +152,10 @@ static void group_body(struct task *task, void *arg)
     rt_check(sleepers_ended == 6);
 }
 
-static void test_group(void **state) { rt_test_run(group_body, NULL); }
+static void test_group(void **state)
+{
+    rt_test_run(group_body, NULL);
+}
 
 /* ---- stacks ---- */
 
@@ -187,7 +202,10 @@ static void stack_body(struct task *task, void *arg)
     rt_ok(recurse(&d), &err);
 }
 
-static void test_stack(void **state) { rt_test_run(stack_body, NULL); }
+static void test_stack(void **state)
+{
+    rt_test_run(stack_body, NULL);
+}
 
 static void test_stack_outside(void **state)
 {
@@ -274,7 +292,10 @@ static void sync_body(struct task *task, void *arg)
     rt_check(s.sum == 5050);
 }
 
-static void test_sync(void **state) { rt_test_run(sync_body, NULL); }
+static void test_sync(void **state)
+{
+    rt_test_run(sync_body, NULL);
+}
 
 /* ---- classes ---- */
 
@@ -312,13 +333,19 @@ static void class_body(struct task *task, void *arg)
     rt_check(s[TASK_BACKGROUND].turns > 900 && s[TASK_BACKGROUND].turns < 1100);
 }
 
-static void test_classes(void **state) { rt_test_run(class_body, NULL); }
+static void test_classes(void **state)
+{
+    rt_test_run(class_body, NULL);
+}
 
 /* ---- many fibers ---- */
 
 static int alive;
 
-static void quick_child(struct task *task, void *arg) { alive++; }
+static void quick_child(struct task *task, void *arg)
+{
+    alive++;
+}
 
 static void many_body(struct task *task, void *arg)
 {

@@ -50,8 +50,12 @@ static void call_loop(struct task *task, void *arg)
         char payload[3000];
         store_le64(msg, prng_next(&prng));
         memset(payload, msg[1], sizeof payload);
-        struct rpc_call call = {.to = (node_id)prng_below(&prng, NODES) + 1, .method = ECHO,
-                                .cls = RPC_STATEMENT, .msg = msg, .msg_len = 8, .payload = payload,
+        struct rpc_call call = {.to = (node_id)prng_below(&prng, NODES) + 1,
+                                .method = ECHO,
+                                .cls = RPC_STATEMENT,
+                                .msg = msg,
+                                .msg_len = 8,
+                                .payload = payload,
                                 .payload_len = prng_below(&prng, sizeof payload),
                                 .timeout_ns = 300 * SIM_MS};
         struct rpc_reply reply;
@@ -102,15 +106,33 @@ static void inject(struct sim *sim, void *arg)
     struct prng *prng = sim_prng(sim);
     uint32_t i = (uint32_t)prng_below(prng, NODES), k = (uint32_t)prng_below(prng, NODES);
     switch (prng_below(prng, 9)) {
-    case 0: sim_node_crash(sim, i); break;
-    case 1: sim_node_vanish(sim, i); break;
-    case 2: sim_net_partition(sim, UINT64_C(1) << i); break;
-    case 3: sim_net_heal(sim); break;
-    case 4: sim_net_clog(sim, i, k, 50 * SIM_MS); break;
-    case 5: sim_net_reset(sim, i, k); break;
-    case 6: sim_node_pause(sim, i, prng_below(prng, 2)); break;
-    case 7: sim_clock_skew(sim, i, prng_range(prng, -1000000, 1000000), 100); break;
-    case 8: sim_net_block(sim, i, k, i != k); break;
+    case 0:
+        sim_node_crash(sim, i);
+        break;
+    case 1:
+        sim_node_vanish(sim, i);
+        break;
+    case 2:
+        sim_net_partition(sim, UINT64_C(1) << i);
+        break;
+    case 3:
+        sim_net_heal(sim);
+        break;
+    case 4:
+        sim_net_clog(sim, i, k, 50 * SIM_MS);
+        break;
+    case 5:
+        sim_net_reset(sim, i, k);
+        break;
+    case 6:
+        sim_node_pause(sim, i, prng_below(prng, 2));
+        break;
+    case 7:
+        sim_clock_skew(sim, i, prng_range(prng, -1000000, 1000000), 100);
+        break;
+    case 8:
+        sim_net_block(sim, i, k, i != k);
+        break;
     }
     for (i = 0; i < NODES; i++)
         if (sim_node_state(sim, i) != SIM_UP && prng_below(prng, 2))
@@ -120,8 +142,8 @@ static void inject(struct sim *sim, void *arg)
 
 static struct outcome run_cluster(uint64_t seed, bool hostile)
 {
-    struct sim *sim = sim_create(&(struct sim_config){.seed = seed, .node_count = NODES,
-                                                      .cores_per_node = 2});
+    struct sim *sim =
+        sim_create(&(struct sim_config){.seed = seed, .node_count = NODES, .cores_per_node = 2});
     struct node_state nodes[NODES] = {0};
     for (uint32_t i = 0; i < NODES; i++) {
         nodes[i] = (struct node_state){.sim = sim, .index = i};
@@ -250,7 +272,10 @@ static void verify_main(struct task *task, void *arg)
     d->done = true;
 }
 
-static bool is_done(struct sim *sim, void *arg) { return ((struct disk_state *)arg)->done; }
+static bool is_done(struct sim *sim, void *arg)
+{
+    return ((struct disk_state *)arg)->done;
+}
 
 static void test_disk_crash(void **state)
 {
@@ -425,11 +450,15 @@ static void misc_main(struct task *task, void *arg)
     m->done = true;
 }
 
-static bool misc_done(struct sim *sim, void *arg) { return ((struct misc *)arg)->done; }
+static bool misc_done(struct sim *sim, void *arg)
+{
+    return ((struct misc *)arg)->done;
+}
 
 static void test_misc(void **state)
 {
-    struct sim *sim = sim_create(&(struct sim_config){.seed = 9, .node_count = 1, .cores_per_node = 3});
+    struct sim *sim =
+        sim_create(&(struct sim_config){.seed = 9, .node_count = 1, .cores_per_node = 3});
     struct misc m = {0};
     sim_node_start(sim, 0, misc_main, &m);
     assert_true(sim_run_until(sim, misc_done, &m, 200 * SIM_SECOND));
@@ -447,9 +476,9 @@ static void test_misc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calm),           cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_disk_crash),     cmocka_unit_test(test_unsynced_is_lost),
-        cmocka_unit_test(test_disk_faults),    cmocka_unit_test(test_misc),
+        cmocka_unit_test(test_calm),        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_disk_crash),  cmocka_unit_test(test_unsynced_is_lost),
+        cmocka_unit_test(test_disk_faults), cmocka_unit_test(test_misc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
