@@ -172,7 +172,7 @@ bool world_has_converged(struct sim *sim, void *arg)
         if (!world->nodes[i].store || world->nodes[i].clients || sim_node_state(sim, i) != SIM_UP)
             return false;
     for (uint32_t g = 1; g <= world->n_groups; g++) {
-        bool led = false;
+        bool led = false, first = true;
         raft_index index = 0;
         uint64_t digest = 0;
         for (uint32_t i = 0; i < world->n_nodes; i++) {
@@ -180,8 +180,9 @@ bool world_has_converged(struct sim *sim, void *arg)
             if (!group)
                 continue;
             led = led || group_is_leader(group);
-            if (index && (group_applied(group) != index || machine_digest(group) != digest))
+            if (!first && (group_applied(group) != index || machine_digest(group) != digest))
                 return false;
+            first = false;
             index = group_applied(group);
             digest = machine_digest(group);
         }

@@ -143,8 +143,10 @@ static inline struct group *wait_leader(struct task *task, struct cluster *c)
     return NULL;
 }
 
-static enum group_outcome propose(struct task *task, struct group *g, const struct buf *command,
-                                  struct buf *answer)
+/* Until it is applied: on a slow machine leadership may move at any moment. Nothing may end
+ * unknown. */
+static void propose(struct task *task, struct cluster *c, struct group *g,
+                    const struct buf *command, struct buf *answer)
 {
     enum group_propose_result result;
     enum group_outcome outcome;
@@ -152,10 +154,11 @@ static enum group_outcome propose(struct task *task, struct group *g, const stru
         rt_ok(group_propose(task, g, command->data, command->len, 0, &result, &outcome, answer,
                             &err),
               &err);
-        if (result == GROUP_PROPOSE_ACCEPTED)
-            return outcome;
-        rt_check(result == GROUP_PROPOSE_OVERLOADED);
+        if (result == GROUP_PROPOSE_ACCEPTED && outcome == GROUP_APPLIED)
+            return;
+        rt_check(result != GROUP_PROPOSE_ACCEPTED || outcome == GROUP_LOST);
         rt_ok(task_sleep(task, MS, &err), &err);
+        g = wait_leader(task, c);
     }
 }
 
@@ -164,7 +167,7 @@ static inline uint64_t set_register(struct task *task, struct cluster *c, struct
 {
     struct buf command = {0}, answer = {0};
     machine_put_set(&command, ++c->next_number, reg);
-    rt_check(propose(task, g, &command, &answer) == GROUP_APPLIED);
+    propose(task, c, g, &command, &answer);
     rt_check(answer.len == 8);
     uint64_t writes = load_le64(answer.data);
     buf_done(&command);
@@ -176,7 +179,7 @@ static inline void send_ballast(struct task *task, struct cluster *c, struct gro
 {
     struct buf command = {0}, answer = {0};
     machine_put_ballast(&command, ++c->next_number, bytes);
-    rt_check(propose(task, g, &command, &answer) == GROUP_APPLIED);
+    propose(task, c, g, &command, &answer);
     rt_check(load_le64(answer.data) == hash_bytes(command.data + 9, command.len - 9, 0));
     buf_done(&command);
     buf_done(&answer);
