@@ -1,7 +1,9 @@
-# The server program: every floor, http-parser.
-$(B)/cairnd: $(B)/obj/server/main.o $(call libs_of,server)
-	@mkdir -p $(@D)
+# The server program.
+$(B)/obj/server/main.o: | $(foreach n,server $(NEEDS_server),$(GEN_HDR_$(n)))
+$(B)/cairnd: $(B)/obj/server/main.o $(foreach n,server $(NEEDS_server),$(B)/lib/lib$(n).a)
 	@echo "  LINK  $@"
-	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/server/main.o -Wl,--start-group $(call libs_of,server) -Wl,--end-group \
-		-lhttp_parser $(LIBS_SYS)
-all: $(B)/cairnd
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group \
+		$(foreach n,server $(NEEDS_server),$(B)/lib/lib$(n).a) -Wl,--end-group $(LIBS_SYS)
+
+.PHONY: cairnd
+cairnd: $(B)/cairnd

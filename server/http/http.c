@@ -1,207 +1,272 @@
 #include "server/http/http.h"
 
-#include <http_parser.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/core.h"
-#include "base/env.h"
+#include "base/metric.h"
+#include "server/node/node.h"
+#include "storage/placement/join_list.h"
+#include "storage/tablet/store.h"
 
-enum { HEAD_MAX = 8192, PATH_BYTES = 1024 };
+enum { REQUEST_BYTES_MAX = 8192, CONNECTIONS_MAX = 256 };
 
-struct http_server {
-    struct listener *listener;
-    const struct http_route *routes;
-    void *ctx;
-    uint32_t connections; /* and the accepting fiber */
-    bool stopping;
-    struct list socks;    /* struct connection.link */
-    struct task *waiting; /* http_stop */
-};
-
-struct connection {
-    struct http_server *server;
+struct http_conn {
+    struct node *node;
     struct sock *sock;
-    struct list_node link;
-    http_parser parser;
-    char path[PATH_BYTES];
-    size_t path_len, head_bytes;
-    bool complete, keep_alive, is_get;
 };
 
-static int on_begin(http_parser *p)
+/* ---- JSON ---------------------------------------------------------------------------------------------- */
+
+static void put_string(struct buf *out, const char *text)
 {
-    struct connection *c = p->data;
-    c->path_len = c->head_bytes = 0;
-    return 0;
+    buf_put_u8(out, '"');
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            buf_printf(out, "\\%c", *p);
+        else if (*p < 0x20)
+            buf_printf(out, "\\u%04x", *p);
+        else
+            buf_put_u8(out, *p);
+    }
+    buf_put_u8(out, '"');
 }
 
-static int on_url(http_parser *p, const char *at, size_t len)
+static void put_member(struct buf *out, const char *name, const char *value, bool first)
 {
-    struct connection *c = p->data;
-    if (c->path_len + len >= sizeof c->path)
-        return 1;
-    memcpy(c->path + c->path_len, at, len);
-    c->path_len += len;
-    c->path[c->path_len] = 0;
-    return 0;
+    buf_printf(out, "%s\"%s\":", first ? "" : ",", name);
+    put_string(out, value);
 }
 
-static int on_complete(http_parser *p)
+static void put_nodes(struct task *task, struct node *node, struct arena *arena, struct buf *out)
 {
-    struct connection *c = p->data;
-    c->complete = true;
-    c->is_get = p->method == HTTP_GET;
-    c->keep_alive = http_should_keep_alive(p) != 0;
-    /* One request at a time: what follows waits in the parser's input. */
-    http_parser_pause(p, 1);
-    return 0;
+    struct store_node *nodes;
+    size_t n;
+    struct err err;
+    buf_put_text(out, ",\"nodes\":[");
+    if (placement_nodes(task, node->placement, arena, &nodes, &n, &err))
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, "%s{\"id\":%u,\"alive\":%s", i ? "," : "", nodes[i].id,
+                   store_node_alive(node->store, nodes[i].id) ? "true" : "false");
+        put_member(out, "rpc", nodes[i].rpc, false);
+        put_member(out, "sql", nodes[i].sql, false);
+        put_member(out, "http", nodes[i].http, false);
+        buf_put_u8(out, '}');
+    }
+    buf_put_u8(out, ']');
 }
 
-static const char *status_text(int status)
+static void put_group(const struct store_group_status *g, bool first, struct buf *out)
 {
-    switch (status) {
-    case 200: return "OK";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 503: return "Service Unavailable";
-    default: return "Error";
+    static const char *const roles[] = {"follower", "pre-candidate", "candidate", "leader"};
+    buf_printf(out, "%s{\"id\":%u,\"core\":%u,\"role\":\"%s\",\"leader\":%u,\"term\":%llu,\"applied\":%llu,"
+               "\"committed\":%llu,\"last\":%llu,\"checkpoint\":%llu,\"replicas\":[",
+               first ? "" : ",", g->group_id, g->core, g->role < 4 ? roles[g->role] : "?", g->leader_node,
+               (unsigned long long)g->term, (unsigned long long)g->applied_index, (unsigned long long)g->commit_index,
+               (unsigned long long)g->last_index, (unsigned long long)g->checkpoint_index);
+    for (uint8_t i = 0; i < g->n_replicas; i++)
+        buf_printf(out, "%s%u", i ? "," : "", g->nodes[i]);
+    buf_put_text(out, "],\"tablets\":[");
+    for (uint32_t i = 0; i < g->n_tablets; i++)
+        buf_printf(out, "%s{\"storage\":%llu,\"shard\":%u,\"rows\":%llu,\"bytes\":%llu}", i ? "," : "",
+                   (unsigned long long)g->tablets[i].storage, g->tablets[i].shard,
+                   (unsigned long long)g->tablets[i].rows, (unsigned long long)g->tablets[i].bytes);
+    buf_put_text(out, "]}");
+}
+
+static void put_groups(struct task *task, struct node *node, struct arena *arena, struct buf *out)
+{
+    struct store_group_status *groups;
+    size_t n;
+    struct err err;
+    buf_put_text(out, ",\"groups\":[");
+    if (store_status(task, node->store, arena, &groups, &n, &err))
+        n = 0;
+    for (size_t i = 0; i < n; i++)
+        put_group(&groups[i], i == 0, out);
+    buf_put_u8(out, ']');
+}
+
+static void put_sessions(struct task *task, struct node *node, struct arena *arena, struct buf *out)
+{
+    struct session_info *infos;
+    uint32_t n;
+    struct err err;
+    buf_put_text(out, ",\"sessions\":[");
+    if (session_list(task, &node->sql, arena, &infos, &n, &err))
+        n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        buf_printf(out, "%s{\"pid\":%u", i ? "," : "", infos[i].pid);
+        put_member(out, "database", infos[i].database, false);
+        put_member(out, "role", infos[i].role, false);
+        put_member(out, "application", infos[i].application_name, false);
+        put_member(out, "client", infos[i].client_address, false);
+        put_member(out, "state", infos[i].state, false);
+        buf_printf(out, ",\"statement_us\":%llu}", (unsigned long long)infos[i].statement_us);
+    }
+    buf_put_u8(out, ']');
+}
+
+static void put_status(struct task *task, struct node *node, struct buf *out)
+{
+    bool ready = atomic_load(&node->is_ready);
+    struct env_memory memory;
+    env_memory(node->env, &memory);
+    buf_printf(out, "{\"version\":\"%s\",\"ready\":%s,\"uptime_us\":%llu,\"memory_bytes\":%llu,\"cores\":%u",
+               CAIRN_VERSION, ready ? "true" : "false",
+               (unsigned long long)(env_wall_us(node->env) - node->sql.boot_us),
+               (unsigned long long)memory.resident_bytes, node->runtime->core_count);
+    if (ready) {
+        char cluster[33];
+        store_cluster_text(store_cluster_id(node->store), cluster);
+        buf_printf(out, ",\"cluster\":\"%s\",\"node\":%u,\"epoch\":%u,\"quorum\":%s", cluster,
+                   store_node_id(node->store), store_boot_epoch(node->store),
+                   store_has_quorum(node->store) ? "true" : "false");
+        struct arena arena;
+        arena_init(&arena, NULL);
+        put_nodes(task, node, &arena, out);
+        put_groups(task, node, &arena, out);
+        put_sessions(task, node, &arena, out);
+        arena_done(&arena);
+    }
+    buf_put_text(out, "}\n");
+}
+
+static void put_metrics(struct task *task, struct node *node, struct buf *out)
+{
+    metrics_print(node->runtime->metrics, out);
+    struct env_memory memory;
+    env_memory(node->env, &memory);
+    metric_print_labelled(out, "process_resident_bytes", "Memory of the process", METRIC_GAUGE, "node", "self",
+                          (double)memory.resident_bytes);
+    metric_print_labelled(out, "sql_sessions", "Open SQL sessions", METRIC_GAUGE, "node", "self",
+                          atomic_load(&node->sql.n_sessions));
+    metric_print_labelled(out, "bugs", "Broken invariants that cost a statement", METRIC_COUNTER, "node", "self",
+                          (double)bug_count());
+    metric_print_labelled(out, "ready", "Whether statements are served", METRIC_GAUGE, "node", "self",
+                          atomic_load(&node->is_ready));
+}
+
+/* ---- requests --------------------------------------------------------------------------------------------- */
+
+static int read_request(struct task *task, struct sock *sock, char *out, size_t size, struct err *err)
+{
+    size_t len = 0;
+    for (;;) {
+        size_t got;
+        int rc = sock_read(task, sock, out + len, size - 1 - len, &got, err);
+        if (rc)
+            return rc;
+        len += got;
+        out[len] = 0;
+        if (strstr(out, "\r\n\r\n") || strstr(out, "\n\n"))
+            return 0;
+        if (!got || len + 1 == size)
+            return err_set(err, ERR_PROTOCOL_VIOLATION, "not an HTTP request");
     }
 }
 
-static int answer_request(struct task *task, struct connection *c, struct err *err)
+static void answer(struct task *task, struct http_conn *h, const char *status, const char *type, const struct buf *body,
+                   bool head)
 {
-    struct http_answer a = {.status = 404, .content_type = "text/plain; charset=utf-8"};
-    const struct http_route *r = c->server->routes;
-    char *query = strchr(c->path, '?');
-    if (query)
-        *query = 0;
-    buf_init(&a.body);
-    while (r->path && strcmp(r->path, c->path) != 0)
-        r++;
-    if (!c->is_get) {
-        a.status = 405;
-        buf_put_text(&a.body, "only GET is served here\n");
-    } else if (r->path) {
-        a.status = 200;
-        r->fn(task, c->server->ctx, c->path, &a);
-    } else {
-        buf_put_text(&a.body, "no such page; there are:\n");
-        for (r = c->server->routes; r->path; r++)
-            buf_printf(&a.body, "%s\n", r->path);
-    }
-    struct buf out;
-    buf_init(&out);
-    buf_printf(&out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n", a.status, status_text(a.status),
-               a.content_type, a.body.len, c->keep_alive ? "keep-alive" : "close");
-    buf_put(&out, a.body.data, a.body.len);
-    int rc = sock_write(task, c->sock, out.data, out.len, err);
+    struct buf out = {0};
+    buf_printf(&out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status, type,
+               body->len);
+    if (!head)
+        buf_put(&out, body->data, body->len);
+    struct err err;
+    if (sock_write(task, h->sock, out.data, out.len, &err))
+        log_event(h->node->sql.log, LOG_DEBUG, "http_answer_lost", LOG_ERR(&err));
     buf_done(&out);
-    buf_done(&a.body);
+}
+
+static void serve(struct task *task, struct http_conn *h, char *request)
+{
+    struct node *node = h->node;
+    struct buf body = {0};
+    char *save;
+    char *method = strtok_r(request, " \r\n", &save);
+    char *path = method ? strtok_r(NULL, " ?\r\n", &save) : NULL;
+    bool head = method && strcmp(method, "HEAD") == 0;
+    const char *status = "200 OK", *type = "text/plain; charset=utf-8";
+    if (!path || (!head && strcmp(method, "GET"))) {
+        status = "405 Method Not Allowed";
+        buf_put_text(&body, "only GET is served\n");
+    } else if (strcmp(path, "/health") == 0) {
+        buf_put_text(&body, "ok\n");
+    } else if (strcmp(path, "/ready") == 0) {
+        bool ready = atomic_load(&node->is_ready) && store_has_quorum(node->store);
+        status = ready ? status : "503 Service Unavailable";
+        buf_put_text(&body, ready ? "ready\n" : "not ready\n");
+    } else if (strcmp(path, "/metrics") == 0) {
+        type = "text/plain; version=0.0.4; charset=utf-8";
+        put_metrics(task, node, &body);
+    } else if (strcmp(path, "/status") == 0) {
+        type = "application/json";
+        put_status(task, node, &body);
+    } else {
+        status = "404 Not Found";
+        buf_put_text(&body, "known paths: /health /ready /metrics /status\n");
+    }
+    answer(task, h, status, type, &body, head);
+    buf_done(&body);
+}
+
+static void run_http(struct task *task, void *arg)
+{
+    struct http_conn *h = arg;
+    struct err err;
+    char *request = malloc(REQUEST_BYTES_MAX);
+    task_deadline_set(task, env_mono_ns(task->env) + UINT64_C(30000000000), ERR_CONNECTION_FAILURE, "HTTP timeout");
+    if (!read_request(task, h->sock, request, REQUEST_BYTES_MAX, &err))
+        serve(task, h, request);
+    free(request);
+    sock_close(h->sock);
+    h->node->http_open--;
+    free(h);
+}
+
+static void accept_http(struct task *task, void *arg)
+{
+    struct node *node = arg;
+    struct err err;
+    for (;;) {
+        struct sock *sock;
+        if (listener_accept(task, node->http_listener, &sock, &err)) {
+            if (atomic_load(&node->sql.stopping) || task_sleep(task, UINT64_C(100000000), &err))
+                return;
+            continue;
+        }
+        if (node->http_open >= CONNECTIONS_MAX) {
+            sock_close(sock);
+            continue;
+        }
+        struct http_conn *h = calloc(1, sizeof *h);
+        h->node = node;
+        h->sock = sock;
+        node->http_open++;
+        task_spawn(task->core, TASK_BACKGROUND, "http", run_http, h);
+    }
+}
+
+int http_listen(struct task *task, struct node *node, struct err *err)
+{
+    char host[STORE_ADDRESS_MAX];
+    uint16_t port;
+    int rc = join_address_split(node->config.http, host, sizeof host, &port, err);
+    if (!rc)
+        rc = sock_listen(task, host, port, &node->http_listener, err);
+    if (!rc)
+        task_spawn(task->core, TASK_BACKGROUND, "http accept", accept_http, node);
     return rc;
 }
 
-/* Feeds bytes; answers each request they complete. */
-static int feed(struct task *task, struct connection *c, const char *data, size_t len, struct err *err)
+void http_stop(struct task *task, struct node *node)
 {
-    http_parser_settings settings;
-    http_parser_settings_init(&settings);
-    settings.on_message_begin = on_begin;
-    settings.on_url = on_url;
-    settings.on_message_complete = on_complete;
-    while (len) {
-        size_t used = http_parser_execute(&c->parser, &settings, data, len);
-        c->head_bytes += used;
-        if (!c->complete) {
-            if (used != len || c->head_bytes > HEAD_MAX)
-                return err_set(err, ERR_PROTOCOL_VIOLATION, "malformed request");
-            return 0;
-        }
-        c->complete = false;
-        int rc = answer_request(task, c, err);
-        if (rc)
-            return rc;
-        if (!c->keep_alive)
-            return err_set(err, ERR_CONNECTION_FAILURE, "closed");
-        http_parser_pause(&c->parser, 0);
-        data += used;
-        len -= used;
-    }
-    return 0;
-}
-
-static void leave(struct http_server *s)
-{
-    if (--s->connections == 0 && s->waiting)
-        task_wake(s->waiting);
-}
-
-static void serve_connection(struct task *task, void *arg)
-{
-    struct connection *c = arg;
+    listener_close(node->http_listener);
     struct err err;
-    char data[4096];
-    size_t got = 0;
-    http_parser_init(&c->parser, HTTP_REQUEST);
-    c->parser.data = c;
-    while (sock_read(task, c->sock, data, sizeof data, &got, &err) == 0 && got)
-        if (feed(task, c, data, got, &err) != 0)
-            break;
-    list_remove(&c->link);
-    sock_close(c->sock);
-    leave(c->server);
-    free(c);
-}
-
-static void accept_loop(struct task *task, void *arg)
-{
-    struct http_server *s = arg;
-    struct err err;
-    struct sock *sock;
-    while (!s->stopping && listener_accept(task, s->listener, &sock, &err) == 0) {
-        struct connection *c = calloc(1, sizeof *c);
-        c->server = s;
-        c->sock = sock;
-        list_push_back(&s->socks, &c->link);
-        s->connections++;
-        task_spawn(task->core, TASK_TXN, "http connection", serve_connection, c);
-    }
-    leave(s);
-}
-
-int http_start(struct task *task, const char *host, uint16_t port, const struct http_route *routes, void *ctx,
-               struct http_server **out, struct err *err)
-{
-    struct http_server *s = calloc(1, sizeof *s);
-    s->routes = routes;
-    s->ctx = ctx;
-    list_init(&s->socks);
-    int rc = sock_listen(task, host, port, &s->listener, err);
-    if (rc) {
-        free(s);
-        return rc;
-    }
-    s->connections = 1;
-    task_spawn(task->core, TASK_TXN, "http accept", accept_loop, s);
-    *out = s;
-    return 0;
-}
-
-uint16_t http_port(const struct http_server *s)
-{
-    return listener_port(s->listener);
-}
-
-void http_stop(struct task *task, struct http_server *s)
-{
-    if (!s)
-        return;
-    s->stopping = true;
-    listener_close(s->listener);
-    list_each(struct connection, c, &s->socks, link)
-        sock_shutdown(c->sock);
-    while (s->connections) {
-        s->waiting = task;
-        task_park_always(task);
-    }
-    free(s);
+    for (int i = 0; i < 100 && node->http_open; i++)
+        if (task_sleep(task, UINT64_C(10000000), &err))
+            return;
 }

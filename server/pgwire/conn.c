@@ -4,7 +4,6 @@
 
 #include "base/metric.h"
 #include "server/pgwire/pgwire_int.h"
-#include "server/sql/sql_int.h"
 
 static void run_conn(struct task *task, void *arg);
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "server/pgwire/pgwire_int.h"
-#include "server/sql/sql_int.h"
 #include "types/type/text.h"
 
 /* ---- out ------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,26 @@ struct sql_core *sql_core_of(struct core *core)
     return core->local[CORE_LOCAL_SERVER];
 }
 
+void sql_core_open(struct core *core, struct sql_node *node)
+{
+    struct sql_core *sc = calloc(1, sizeof *sc);
+    sc->node = node;
+    list_init(&sc->sessions);
+    list_init(&sc->connections);
+    intmap_init(&sc->by_pid);
+    sc->plans = plan_cache_create();
+    core->local[CORE_LOCAL_SERVER] = sc;
+}
+
+void sql_core_close(struct core *core)
+{
+    struct sql_core *sc = sql_core_of(core);
+    plan_cache_destroy(sc->plans);
+    intmap_done(&sc->by_pid);
+    free(sc);
+    core->local[CORE_LOCAL_SERVER] = NULL;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------ */
 
 static int find_database(struct session *s, const char *name, struct err *err)

@@ -80,6 +80,9 @@ struct sql_core {
     uint32_t n_connections;
 };
 struct sql_core *sql_core_of(struct core *core);
+/* On the core itself, before its first and after its last session. */
+void sql_core_open(struct core *core, struct sql_node *node);
+void sql_core_close(struct core *core);
 
 /* ---- the client's side of a session -------------------------------------------------------------- */
 
