@@ -117,7 +117,9 @@ static void run_one(struct core *core, struct task *task)
     if (task->slice_left <= 0)
         task->slice_left = TASK_SLICE_UNITS;
     int32_t slice = task->slice_left;
+    atomic_store_explicit(&core->running_since, start, memory_order_relaxed);
     task_switch_to(core, task);
+    atomic_store_explicit(&core->running_since, 0, memory_order_relaxed);
     core->now = env_mono_ns(core->env);
     uint64_t units = CHARGE_BASE + (uint64_t)(slice - task->slice_left);
     core->class_vtime[cls] += units * class_price[cls];

@@ -125,6 +125,7 @@ struct core {
     /* The part other threads touch, on lines of its own. */
     _Alignas(64) _Atomic(struct core_msg *) inbox;
     _Atomic bool sleeping;
+    _Atomic mono_ns running_since; /* of the fiber that runs now; 0 = none: for the watchdog */
     _Atomic bool idle;         /* no fibers: may end when all cores are idle */
     _Atomic uint64_t activity; /* counts the ends of idleness */
 };

@@ -331,6 +331,8 @@ static void *run_core(void *arg)
     struct uv_core *uc = arg;
     struct core *core = uc->core;
     core->scheduler_fiber = stack_san_fiber_current();
+    uv_watch_thread_init();
+    uv_watch_add(of(core->env), uc);
     for (;;) {
         bool more = core_turn(core);
         if (core_should_end(core))
@@ -347,6 +349,7 @@ static void *run_core(void *arg)
         uv_run(&uc->loop, UV_RUN_ONCE);
         core_woke(core);
     }
+    uv_watch_remove(of(core->env), uc);
     /* Sockets that were closed finish; the loop itself stays until the other cores ended too. */
     uv_close((uv_handle_t *)&uc->timer, NULL);
     uv_run(&uc->loop, UV_RUN_NOWAIT);
@@ -493,6 +496,7 @@ int env_uv_create(const struct env_uv_config *config, struct env **out, struct e
     if (!config->worker_count && workers < 4)
         workers = 4;
     open_queue(&env->workers, &env->env, "worker", workers);
+    uv_watch_open(env);
     signal(SIGPIPE, SIG_IGN);
     *out = &env->env;
     return 0;
@@ -501,6 +505,7 @@ int env_uv_create(const struct env_uv_config *config, struct env **out, struct e
 void env_uv_destroy(struct env *base)
 {
     struct env_uv *env = of(base);
+    uv_watch_close(env);
     close_queue(&env->workers);
     pthread_mutex_destroy(&env->ports_lock);
     close(env->root_fd);

@@ -10,7 +10,11 @@
  *
  * Signals: SIGPIPE is ignored process-wide. All others are main's business.
  *
- * Files of this part: env_uv.c (clocks, cores, workers), env_uv_file.c, env_uv_sock.c.
+ * A watchdog thread looks at the cores every 50 ms and prints a backtrace of a fiber that held one
+ * all that time (real-time signal SIGRTMIN + 2 to the core's thread).
+ *
+ * Files of this part: env_uv.c (clocks, cores, workers), env_uv_file.c, env_uv_sock.c,
+ * env_uv_watch.c.
  */
 #ifndef CAIRN_BASE_ENV_UV_H
 #define CAIRN_BASE_ENV_UV_H

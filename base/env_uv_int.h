@@ -37,6 +37,14 @@ struct uv_lane {
     struct uv_queue queue;
 };
 
+struct uv_watch {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool started, stopping;
+    struct uv_core *cores;
+};
+
 struct env_uv {
     struct env env;
     struct log log;
@@ -45,6 +53,7 @@ struct env_uv {
     char *root;
     uint32_t cpu_count;
     struct uv_queue workers;
+    struct uv_watch watch;
     pthread_mutex_t ports_lock;
     uint16_t ports[PORTS_MAX]; /* this process listens there already */
     int port_count;
@@ -57,11 +66,21 @@ struct uv_core {
     uv_timer_t timer;
     mono_ns armed_at; /* 0 = not */
     pthread_t thread;
+    pthread_t self; /* the same, as the thread itself knows it */
     bool spins;
+    struct uv_core *watch_next;
+    mono_ns reported_since; /* the stall whose place was printed */
     char scratch[UV_SCRATCH_BYTES]; /* for reads nobody waits for */
 };
 
 extern const struct env_ops env_uv_ops;
+
+/* ---- env_uv_watch.c ---- */
+void uv_watch_open(struct env_uv *env);
+void uv_watch_close(struct env_uv *env);
+void uv_watch_add(struct env_uv *env, struct uv_core *uc);
+void uv_watch_remove(struct env_uv *env, struct uv_core *uc);
+void uv_watch_thread_init(void); /* on a core's thread */
 
 /* ---- env_uv_file.c ---- */
 int uv_file_open(struct task *task, struct env *env, const char *path, unsigned flags,

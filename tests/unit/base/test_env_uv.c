@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -378,12 +379,45 @@ static void test_move(void **state)
     rt_test_run_cores(2, move_body, NULL);
 }
 
+/* ---- the watchdog ---- */
+
+/* A fiber that holds its core is reported with the place while it does, and with the time after. */
+static void stall_body(struct task *task, void *arg)
+{
+    mono_ns end = env_mono_ns(task->env) + 200 * 1000000u;
+    while (env_mono_ns(task->env) < end)
+        ;
+}
+
+static void test_watchdog(void **state)
+{
+    char path[] = "/tmp/cairn-log-XXXXXX";
+    int fd = mkstemp(path);
+    struct env *env;
+    struct runtime *runtime;
+    struct rt_test_body body = {stall_body, NULL};
+    rt_ok(env_uv_create(&(struct env_uv_config){.root = "/tmp", .log_fd = fd}, &env, &err), &err);
+    rt_ok(runtime_start(env, &(struct runtime_config){.core_count = 1}, rt_test_main, &body,
+                        &runtime, &err),
+          &err);
+    runtime_join(runtime);
+    env_uv_destroy(env);
+    char text[20000] = "";
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    assert_true(n > 0);
+    assert_non_null(strstr(text, "event=core_stalled_now stalled_core=0"));
+    assert_non_null(strstr(text, "test_env_uv(")); /* a frame of ours */
+    assert_non_null(strstr(text, "event=core_stall fiber=main"));
+    close(fd);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files), cmocka_unit_test(test_names),   cmocka_unit_test(test_jobs),
-        cmocka_unit_test(test_cores), cmocka_unit_test(test_sockets), cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_move),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_names),    cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_cores), cmocka_unit_test(test_sockets),  cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_move),  cmocka_unit_test(test_watchdog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
