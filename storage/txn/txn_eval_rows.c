@@ -236,6 +236,30 @@ int txn_eval_lock(struct task *task, struct txn_group *g, const struct txn_call 
 
 /* ---- storage changes ------------------------------------------------------------------------ */
 
+struct group_tablet_search {
+    uint64_t storage;
+    bool found;
+};
+
+static void note_tablet(void *arg, uint64_t storage, uint16_t shard, struct lsm *lsm)
+{
+    struct group_tablet_search *search = arg;
+    search->found |= storage == search->storage;
+}
+
+/* Committed already, and not merely holding bulk rows of this very transaction. */
+static bool is_created(const struct txn_group *g, uint64_t storage)
+{
+    uint8_t key[TXN_KEY_MAX];
+    const uint8_t *value;
+    size_t len;
+    if (group_state_get(g->group, key, txn_key_storage(key, 'B', storage), &value, &len))
+        return false;
+    struct group_tablet_search search = {.storage = storage};
+    group_tablet_each(g->group, note_tablet, &search);
+    return search.found;
+}
+
 int txn_eval_change(struct task *task, struct txn_group *g, const struct txn_call *call,
                     struct txn_result *result, struct err *err)
 {
@@ -259,6 +283,9 @@ int txn_eval_change(struct task *task, struct txn_group *g, const struct txn_cal
             return code;
         row = lock_table_find(&g->locks, s.storage, LOCK_SHARD_CHANGES, "", 0);
     }
+    if (op == LOCK_OP_CREATE && is_created(g, s.storage))
+        return err_set(err, ERR_DUPLICATE_OBJECT, "storage %llu already exists",
+                       (unsigned long long)s.storage);
     /* A storage this transaction made is still made by its commit, in its newest form. */
     const struct lock_value *own =
         row->writer == s.txn ? lock_value_seen(row, UINT32_MAX, call->voided, call->n_void) : NULL;

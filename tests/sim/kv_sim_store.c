@@ -134,6 +134,14 @@ const struct kv_schema *group_tablet_schema(const struct group *group, uint64_t 
     return lsm ? lsm->schema : NULL;
 }
 
+void group_tablet_each(struct group *group,
+                       void (*visit)(void *arg, uint64_t storage, uint16_t shard, struct lsm *lsm),
+                       void *arg)
+{
+    for (struct lsm *lsm = group->tablets; lsm; lsm = lsm->next)
+        visit(arg, lsm->storage, lsm->shard, lsm);
+}
+
 hlc_time group_gc_threshold(const struct group *group)
 {
     return group->gc_threshold;
