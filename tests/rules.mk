@@ -144,3 +144,13 @@ $(B)/tests/sim/kv_stack_sim: $(B)/obj/tests/sim/kv_stack_sim.o $(B)/obj/tests/si
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(B)/obj/tests/sim/kv_stack_sim.o $(B)/obj/tests/sim/kv_work.o \
 		-Wl,--start-group $(B)/lib/libsim.a $(B)/lib/libsupportkv.a $(B)/lib/libstorage.a $(B)/lib/libraft.a \
 		$(B)/lib/libbase.a -Wl,--end-group $(LIBS_SYS)
+
+# Decoders of the engine, mutated without libFuzzer: make VARIANT=asan build/asan/tests/fuzz/fuzz_sst, then run it.
+FUZZ_ENGINE := key row sst wal manifest
+$(foreach f,$(FUZZ_ENGINE),$(B)/obj/tests/fuzz/fuzz_$(f).o): CFLAGS_ALL += -DFUZZ_STANDALONE
+$(foreach f,$(FUZZ_ENGINE),$(B)/obj/tests/fuzz/fuzz_$(f).o): | $(GEN_HDR_base) $(GEN_HDR_raft) $(GEN_HDR_storage)
+$(foreach f,$(FUZZ_ENGINE),$(B)/tests/fuzz/fuzz_$(f)): $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/lib/libstorage.a \
+		$(B)/lib/libraft.a $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)

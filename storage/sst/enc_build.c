@@ -88,7 +88,7 @@ void enc_build_put(struct enc_build *b, const struct datum *d)
 
 void enc_build_put_blob(struct enc_build *b, const void *reference, uint32_t len)
 {
-    if (!b->blob_count)
+    if (!b->blob_count && b->n)
         memset(buf_extend(&b->blobs, b->n), 0, b->n);
     b->n++;
     b->blob_count++;

@@ -338,7 +338,10 @@ static void filter_float64(const struct enc_test *t, const struct enc_chunk *c, 
 static void filter_one_by_one(const struct enc_test *t, const struct enc_chunk *c, uint64_t *mask)
 {
     for (size_t w = 0; w < words_of(c->n); w++) {
-        for (uint64_t bits = mask[w]; bits; bits &= bits - 1) {
+        uint64_t bits = mask[w];
+        if (w == c->n / 64)
+            bits &= ((uint64_t)1 << c->n % 64) - 1; /* what stands behind the last row is nobody's */
+        for (; bits; bits &= bits - 1) {
             uint32_t row = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
             if (enc_is_blob(c, row))
                 continue;
