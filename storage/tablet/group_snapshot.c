@@ -264,7 +264,7 @@ static int read_opening(struct receiving *r, const struct rpc_in *in, struct err
     r->cap_tablets = buf_take_le32(&msg);
     size_t raft_len, used;
     const uint8_t *raft = buf_take_sized(&msg, &raft_len);
-    if (msg.bad || version != SNAPSHOT_VERSION || r->cap_tablets > 1u << 24)
+    if (msg.bad || version != SNAPSHOT_VERSION || r->cap_tablets > 1u << 20)
         return refuse(err);
     r->route = store_find(r->store, id);
     if (!r->route || !r->route->group)
@@ -287,7 +287,7 @@ static int read_tablet(struct receiving *r, struct buf_reader *msg, struct err *
     tablet->cap_files = buf_take_le32(msg);
     size_t len;
     const uint8_t *schema = buf_take_sized(msg, &len);
-    if (msg->bad || tablet->cap_files > 1u << 20)
+    if (msg->bad || tablet->cap_files > 1u << 16)
         return refuse(err);
     tablet->files = arena_array(&r->arena, struct manifest_file, tablet->cap_files + 1);
     struct kv_schema *decoded;

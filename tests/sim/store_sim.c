@@ -48,6 +48,7 @@ static void note_outcome(struct world *world, uint64_t number, enum group_outcom
     switch (outcome) {
     case GROUP_APPLIED:
         issued->fate = FATE_APPLIED;
+        world->acked_at[issued->group] = sim_now(world->sim);
         world->result->acked++;
         break;
     case GROUP_LOST:
@@ -420,20 +421,24 @@ static void end_run(struct world *world)
         world_violate(world, "the nodes did not stop");
 }
 
-void store_sim_run(uint64_t seed, uint32_t bugs, bool verbose, struct store_sim_result *result)
+static struct world *create_world(uint64_t seed, bool verbose, struct store_sim_result *result)
 {
     struct world *world = calloc(1, sizeof *world);
     memset(result, 0, sizeof *result);
     result->ok = true;
     world->result = result;
     world->seed = seed;
-    world->bugs = bugs;
     world->verbose = verbose;
     plan_world(world, seed);
-    struct sim_config config = {.seed = seed,
+    return world;
+}
+
+static void start_world(struct world *world)
+{
+    struct sim_config config = {.seed = world->seed,
                                 .node_count = world->n_nodes,
                                 .cores_per_node = world->n_cores,
-                                .log = verbose ? stderr : NULL};
+                                .log = world->verbose ? stderr : NULL};
     world->sim = sim_create(&config);
     draw_world(world);
     for (uint32_t i = 0; i < world->n_nodes; i++) {
@@ -441,6 +446,21 @@ void store_sim_run(uint64_t seed, uint32_t bugs, bool verbose, struct store_sim_
         world->nodes[i].i = i;
         world_boot(world, i);
     }
+}
+
+static void end_world(struct world *world)
+{
+    world->result->events = sim_event_count(world->sim);
+    world->result->trace_hash = sim_trace_hash(world->sim);
+    sim_destroy(world->sim);
+    free(world);
+}
+
+void store_sim_run(uint64_t seed, uint32_t bugs, bool verbose, struct store_sim_result *result)
+{
+    struct world *world = create_world(seed, verbose, result);
+    world->bugs = bugs;
+    start_world(world);
     uint64_t calm_ms = world->bootstrap ? prng_below(sim_prng(world->sim), 400) : 2000;
     sim_run_until(world->sim, is_over, world, calm_ms * SIM_MS);
     for (uint32_t k = 0; k < 12 + seed % 12 && result->ok; k++) {
@@ -450,8 +470,41 @@ void store_sim_run(uint64_t seed, uint32_t bugs, bool verbose, struct store_sim_
     }
     if (result->ok)
         end_run(world);
-    result->events = sim_event_count(world->sim);
-    result->trace_hash = sim_trace_hash(world->sim);
-    sim_destroy(world->sim);
-    free(world);
+    end_world(world);
+}
+
+static bool is_led_again(struct sim *sim, void *arg)
+{
+    const struct world *world = arg;
+    return world->acked_at[1] > world->crashed_at;
+}
+
+int store_sim_failover(uint64_t seed, bool vanish)
+{
+    struct store_sim_result result;
+    struct world *world = create_world(seed, false, &result);
+    world->n_nodes = 3;
+    world->bootstrap = false;
+    start_world(world);
+    sim_net_delay(world->sim, 50 * SIM_US, 300 * SIM_US);
+    sim_run_for(world->sim, 3 * SIM_SECOND + prng_below(sim_prng(world->sim), 1000) * SIM_MS);
+    uint32_t leader = world->n_nodes;
+    for (uint32_t i = 0; i < world->n_nodes; i++)
+        if (group_is_leader(store_group(world->nodes[i].store, 1)))
+            leader = i;
+    int ms = -1;
+    if (leader < world->n_nodes) {
+        world->nodes[leader].store = NULL;
+        if (vanish)
+            sim_node_vanish(world->sim, leader);
+        else
+            sim_node_crash(world->sim, leader);
+        world->crashed_at = sim_now(world->sim);
+        if (sim_run_until(world->sim, is_led_again, world, 10 * SIM_SECOND))
+            ms = (int)((world->acked_at[1] - world->crashed_at) / SIM_MS);
+    } else {
+        ms = -2; /* leadership was on its way: no measurement */
+    }
+    end_world(world);
+    return ms;
 }

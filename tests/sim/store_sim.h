@@ -43,4 +43,9 @@ struct store_sim_result {
  * */
 void store_sim_run(uint64_t seed, uint32_t bugs, bool verbose, struct store_sim_result *result);
 
+/* Three nodes under load at LAN delays; the leader of a group crashes (vanish: nobody is told).
+ * Simulated milliseconds until a write of that group is acknowledged again; -1 when none was within
+ * 10 s, -2 when nobody led at that moment. */
+int store_sim_failover(uint64_t seed, bool vanish);
+
 #endif

@@ -56,6 +56,8 @@ struct world {
     struct applied *log[WORLD_GROUPS_MAX + 1]; /* by group, index */
     uint64_t log_cap[WORLD_GROUPS_MAX + 1], log_last[WORLD_GROUPS_MAX + 1];
     uint64_t floor[WORLD_GROUPS_MAX + 1][WORLD_REGISTERS]; /* completed operations saw it */
+    uint64_t acked_at[WORLD_GROUPS_MAX + 1]; /* simulated time of the last acknowledgement */
+    uint64_t crashed_at;
     bool flipped;
     bool bootstrap; /* the nodes form their cluster themselves */
     bool formed;

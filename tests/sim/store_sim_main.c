@@ -120,9 +120,33 @@ static int hunt_all(uint64_t seeds_max)
     return missed != 0;
 }
 
+static int compare_ints(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+static int measure_failover(uint64_t runs, bool vanish)
+{
+    int *ms = calloc(runs, sizeof *ms);
+    uint64_t n = 0, none = 0;
+    for (uint64_t seed = 1; seed <= runs; seed++) {
+        int one = store_sim_failover(seed, vanish);
+        if (one >= 0)
+            ms[n++] = one;
+        else
+            none += one == -1;
+    }
+    qsort(ms, n, sizeof *ms, compare_ints);
+    printf("failover (%s): %llu runs, %llu never, p50 %d ms, p90 %d ms, max %d ms\n",
+           vanish ? "vanished" : "crashed", (unsigned long long)n, (unsigned long long)none,
+           n ? ms[n / 2] : 0, n ? ms[n * 9 / 10] : 0, n ? ms[n - 1] : 0);
+    free(ms);
+    return none != 0;
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t from = 1, to = 0, hunt = 0;
+    uint64_t from = 1, to = 0, hunt = 0, failover = 0;
     uint32_t bug = 0;
     bool verbose = false;
     for (int i = 1; i < argc; i++) {
@@ -135,12 +159,17 @@ int main(int argc, char **argv)
             bug = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--hunt") == 0 && i + 1 < argc) {
             hunt = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--failover") == 0 && i + 1 < argc) {
+            failover = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--verbose") == 0) {
             verbose = true;
         } else {
-            fprintf(stderr, "usage: store_sim --seeds A..B [--bug N] [--verbose] | --hunt SEEDS\n");
+            fprintf(stderr, "usage: store_sim --seeds A..B [--bug N] [--verbose] | --hunt SEEDS | "
+                            "--failover RUNS\n");
             return 2;
         }
     }
+    if (failover)
+        return measure_failover(failover, false) | measure_failover(failover, true);
     return hunt ? hunt_all(hunt) : run_seeds(from, to, bug, verbose);
 }
