@@ -190,10 +190,10 @@ static int put_specifier(struct format *f, const uint8_t **p, const uint8_t *end
     int rc = 0;
     if (*p < end && **p == '*') {
         (*p)++;
-        int64_t at = -1;
-        if (take_digits(p, end, &at) && (*p == end || *(*p)++ != '$'))
+        bool positioned = take_digits(p, end, &v);
+        if (positioned && (*p == end || *(*p)++ != '$'))
             return format_error(f, "width argument position must be ended by \"$\"");
-        rc = width_argument(f, at, &width, &left);
+        rc = width_argument(f, positioned ? v : -1, &width, &left);
     } else if (take_digits(p, end, &v)) {
         width = v;
     }

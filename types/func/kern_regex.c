@@ -1,6 +1,7 @@
 /* Regular expressions: PostgreSQL's dialect translated for libtre, a leftmost-longest engine that never backtracks exponentially.
  *
- * Text is matched as wide characters. Compiled patterns are kept at the call site; libtre allocates them itself, so the site's
+ * Text is matched as wide characters. Which of them are letters libtre asks the C library, so its calls run under the C.UTF-8 locale
+ * (built into the library, no file is read), whatever the process's is. Compiled patterns are kept at the call site; libtre allocates them itself, so the site's
  * state frees them.
  */
 #include "types/func/kern_int.h"
@@ -8,16 +9,18 @@
 #include "types/type/array.h"
 #include "types/type/text.h"
 
+#include <locale.h>
 #include <tre/tre.h>
 #include <wchar.h>
 
-enum { GROUPS_MAX = 100 };
+enum { GROUPS_MAX = 100, FLAG_EXPANDED = 1 << 20 }; /* FLAG_: ours, beside libtre's REG_ */
 
 struct regex_state {
     struct func_state base;
     struct bytes_view pattern;
     int flags;
     bool compiled;
+    locale_t locale;
     regex_t re;
 };
 
@@ -167,6 +170,8 @@ static uint32_t take_options(const struct wide *w, int *flags)
                 *flags &= ~REG_ICASE;
             else if (w->chars[k] == 'n' || w->chars[k] == 'm')
                 *flags |= REG_NEWLINE;
+            else if (w->chars[k] == 'x')
+                *flags |= FLAG_EXPANDED;
             else if (w->chars[k] == 'q')
                 *flags |= REG_LITERAL;
         }
@@ -182,10 +187,16 @@ static int compile(regex_t *re, const struct bytes_view *pattern, int flags, str
     struct wide w = widen(pattern, &scratch);
     uint32_t i = take_options(&w, &flags), n = 0;
     wchar_t *out = arena_alloc(&scratch, ((size_t)w.n * 14 + 16) * sizeof(wchar_t));
-    bool literal = flags & REG_LITERAL;
+    bool literal = flags & REG_LITERAL, expanded = flags & FLAG_EXPANDED;
+    flags &= ~FLAG_EXPANDED;
     while (i < w.n) {
         if (literal) {
             out[n++] = w.chars[i++];
+        } else if (expanded && w.chars[i] <= ' ') {
+            i++;
+        } else if (expanded && w.chars[i] == '#') {
+            while (i < w.n && w.chars[i] != '\n')
+                i++;
         } else if (w.chars[i] == '\\' && i + 1 < w.n) {
             n += translate_escape(w.chars[i + 1], out + n);
             i += 2;
@@ -213,34 +224,55 @@ static int compile(regex_t *re, const struct bytes_view *pattern, int flags, str
     return err_set(err, ERR_INVALID_REGULAR_EXPRESSION, "invalid regular expression: %s", text);
 }
 
-static void drop_state(struct func_state *state)
+static void drop_regex(struct regex_state *st)
 {
-    struct regex_state *st = (struct regex_state *)state;
     if (st->compiled)
         tre_regfree(&st->re);
     st->compiled = false;
 }
 
-static int get_regex(struct func_call *call, const struct bytes_view *pattern, int flags, regex_t **out, struct err *err)
+static void drop_state(struct func_state *state)
+{
+    struct regex_state *st = (struct regex_state *)state;
+    drop_regex(st);
+    if (st->locale)
+        freelocale(st->locale);
+    st->locale = (locale_t)0;
+}
+
+/* Matching under the site's locale; -1 = no match. */
+static int run_regex(struct regex_state *st, const wchar_t *text, size_t n, size_t n_groups, regmatch_t *groups, int flags)
+{
+    locale_t before = uselocale(st->locale);
+    int rc = tre_regwnexec(&st->re, text, n, n_groups, groups, flags);
+    uselocale(before);
+    return rc;
+}
+
+static int get_regex(struct func_call *call, const struct bytes_view *pattern, int flags, struct regex_state **out,
+                     struct err *err)
 {
     struct regex_state *st = (struct regex_state *)*call->state;
     if (!st) {
         st = arena_new(call->keep, struct regex_state);
         st->base.done = drop_state;
+        st->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
         *call->state = &st->base;
     }
-    if (st->compiled && st->flags == flags && view_equal(&st->pattern, pattern)) {
-        *out = &st->re;
+    *out = st;
+    if (!st->locale)
+        return err_set(err, ERR_SYSTEM_ERROR, "the C library has no locale C.UTF-8");
+    if (st->compiled && st->flags == flags && view_equal(&st->pattern, pattern))
         return 0;
-    }
-    drop_state(&st->base);
+    drop_regex(st);
+    locale_t before = uselocale(st->locale);
     int rc = compile(&st->re, pattern, flags, err);
+    uselocale(before);
     if (rc)
         return rc;
     st->pattern = view_copy(call->keep, view_data(pattern), pattern->len);
     st->flags = flags;
     st->compiled = true;
-    *out = &st->re;
     return 0;
 }
 
@@ -253,14 +285,14 @@ static int match_rows(struct func_call *call, int flags, bool negate, struct err
     int rc = 0;
     for (uint32_t i = 0; i < call->n && rc == 0; i++) {
         uint32_t row = call_row(call, i);
-        regex_t *re;
+        struct regex_state *re;
         rc = get_regex(call, arg_bytes(call, 1, row), flags | REG_NOSUB, &re, err);
         if (rc) {
             call->failed = i;
             break;
         }
         struct wide w = widen(arg_bytes(call, 0, row), &scratch);
-        bool match = tre_regwnexec(re, w.chars, w.n, 0, NULL, 0) == 0;
+        bool match = run_regex(re, w.chars, w.n, 0, NULL, 0) == 0;
         out_bool(call, row, match != negate);
         arena_reset(&scratch);
     }
@@ -293,6 +325,7 @@ static int parse_flags(const struct bytes_view *v, int *flags, bool *global, str
         case 't':
         case 'e':
         case 'b': break;
+        case 'x': *flags |= FLAG_EXPANDED; break;
         case 'q': *flags |= REG_LITERAL; break;
         default:
             return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid regular expression option: \"%.*s\"",
@@ -304,7 +337,7 @@ static int parse_flags(const struct bytes_view *v, int *flags, bool *global, str
 
 struct search {
     struct wide w;
-    regex_t *re;
+    struct regex_state *re;
     uint32_t at;      /* where the next search begins */
     uint32_t n_groups;
     regmatch_t groups[GROUPS_MAX];
@@ -316,9 +349,9 @@ static bool next_match(struct search *s)
 {
     if (s->ended || s->at > s->w.n)
         return false;
-    uint32_t n = s->re->re_nsub + 1 < GROUPS_MAX ? (uint32_t)s->re->re_nsub + 1 : GROUPS_MAX;
+    uint32_t n = s->re->re.re_nsub + 1 < GROUPS_MAX ? (uint32_t)s->re->re.re_nsub + 1 : GROUPS_MAX;
     int eflags = s->at > 0 ? REG_NOTBOL : 0;
-    if (tre_regwnexec(s->re, s->w.chars + s->at, s->w.n - s->at, n, s->groups, eflags) != 0) {
+    if (run_regex(s->re, s->w.chars + s->at, s->w.n - s->at, n, s->groups, eflags) != 0) {
         s->ended = true;
         return false;
     }

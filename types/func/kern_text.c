@@ -48,7 +48,7 @@ KERNEL(chr)
         uint32_t row = call_row(call, i);
         int32_t c = arg_i32(call, 0, row);
         if (c < 0)
-            return fail_row(call, i, err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "character number must be positive"));
+            return fail_row(call, i, err_set(err, ERR_INVALID_PARAMETER_VALUE, "character number must be positive"));
         if (c == 0)
             return fail_row(call, i, err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "null character not permitted"));
         if (c > 0x10ffff)
@@ -521,8 +521,8 @@ static int overlay_rows(struct func_call *call, bool bytes, bool has_count, stru
         uint32_t row = call_row(call, i);
         const struct bytes_view *v = arg_bytes(call, 0, row), *with = arg_bytes(call, 1, row);
         int64_t start = arg_i32(call, 2, row);
-        int64_t count = has_count ? arg_i32(call, 3, row)
-                                  : bytes ? with->len : text_chars(view_data(with), with->len);
+        int64_t count = has_count ? (int64_t)arg_i32(call, 3, row)
+                                  : (int64_t)(bytes ? with->len : text_chars(view_data(with), with->len));
         if (start <= 0) {
             buf_done(&text);
             return fail_row(call, i, err_set(err, ERR_SUBSTRING_ERROR, "negative substring length not allowed"));

@@ -143,7 +143,7 @@ struct reader {
     uint32_t elem;
     int32_t typmod;
     char delim;
-    int32_t counts[ARRAY_DIMS_MAX]; /* of the dimension open now */
+    int32_t counts[ARRAY_DIMS_MAX]; /* what the bounds in front promise */
     struct buf item;
     struct err *err;
 };
@@ -277,6 +277,7 @@ static int read_bounds(struct reader *r, uint32_t *n_bounds)
         if (upper < lower)
             return err_set(r->err, ERR_ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound");
         r->b.lower[*n_bounds] = (int32_t)lower;
+        r->counts[*n_bounds] = (int32_t)(upper - lower + 1);
         (*n_bounds)++;
         r->p = next + 1;
         skip_spaces(r);
@@ -311,7 +312,10 @@ int array_in(const struct type_env *env, uint32_t array_type, int32_t typmod, co
     skip_spaces(&r);
     if (rc == 0 && r.p != r.end)
         rc = malformed(&r, "Junk after closing right brace.");
-    if (rc == 0 && n_bounds && n_bounds != r.b.n_dims)
+    bool kept = n_bounds == 0 || n_bounds == r.b.n_dims;
+    for (uint32_t i = 0; i < n_bounds; i++)
+        kept &= r.counts[i] == r.b.dims[i];
+    if (rc == 0 && !kept)
         rc = malformed(&r, "Specified array dimensions do not match array contents.");
     buf_done(&r.item);
     if (rc) {

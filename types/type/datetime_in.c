@@ -20,7 +20,7 @@ struct field {
 
 enum { HAVE_YEAR = 1, HAVE_MONTH = 2, HAVE_DAY = 4, HAVE_TIME = 8, HAVE_ZONE = 16, HAVE_DATE = 7, HAVE_DOY = 32 };
 
-enum outcome { OK, BAD_SYNTAX, BAD_FIELD, BAD_MONTH_DAY, BAD_ZONE, UNKNOWN_ZONE };
+enum outcome { OK, BAD_SYNTAX, BAD_FIELD, BAD_YEAR, BAD_MONTH_DAY, BAD_ZONE, UNKNOWN_ZONE };
 
 struct reading {
     const struct type_env *env;
@@ -29,7 +29,7 @@ struct reading {
     unsigned have;
     struct datetime t;
     int32_t doy;
-    bool two_digit_year, bc, text_month;
+    bool two_digit_year, bc, text_month, time_only;
     int meridiem; /* -1 none, 0 AM, 1 PM */
     int32_t zone_seconds;       /* east */
     const struct tz *zone;      /* a full zone name */
@@ -338,47 +338,40 @@ static enum outcome read_date(struct reading *r, char *text)
     return (r->have & HAVE_DATE) == HAVE_DATE ? OK : BAD_SYNTAX;
 }
 
-/* A number standing alone: YYYYMMDD, YYMMDD, a time behind a complete date, or one part of a date. */
-static enum outcome read_number(struct reading *r, const char *text)
+static int32_t digits_at(const char *text, size_t at, size_t n)
+{
+    char part[16] = "";
+    memcpy(part, text + at, n < sizeof part - 1 ? n : sizeof part - 1);
+    return atoi(part);
+}
+
+/* A number standing alone: YYYYMMDD (or fewer year digits), hhmm[ss] behind a complete date, or one part of a date. */
+static enum outcome read_number(struct reading *r, char *text)
 {
     size_t digits = strspn(text, "0123456789");
     const char *point = text[digits] == '.' ? text + digits : NULL;
-    if (point && (digits == 8 || digits == 6 || digits == 14) && !(r->have & HAVE_TIME)) {
-        /* a run of digits with a fraction is a time, or date and time */
-    } else if (point) {
-        return BAD_SYNTAX;
-    }
-    char two[3] = {0};
-#define PAIR(at) (two[0] = text[at], two[1] = text[(at) + 1], atoi(two))
     bool date_done = (r->have & HAVE_DATE) == HAVE_DATE;
-    if (date_done && !(r->have & HAVE_TIME) && (digits == 6 || digits == 4 || digits == 2)) {
-        r->t.hour = PAIR(0);
-        r->t.minute = digits >= 4 ? PAIR(2) : 0;
-        r->t.second = digits == 6 ? PAIR(4) : 0;
+    if (point && !(r->have & HAVE_DATE)) /* year.day, or day.month.year */
+        return digits > 7 ? BAD_FIELD : read_date(r, text);
+    if (!point && !date_done && digits >= 6 && !(r->have & HAVE_DATE)) {
+        r->two_digit_year = digits == 6;
+        if (digits > 13)
+            return BAD_YEAR;
+        r->t.year = digits_at(text, 0, digits - 4);
+        r->t.month = digits_at(text, digits - 4, 2);
+        r->t.day = digits_at(text, digits - 2, 2);
+        r->have |= HAVE_DATE;
+        return OK;
+    }
+    if (date_done && !(r->have & HAVE_TIME) && (digits == 6 || digits == 4)) {
+        r->t.hour = digits_at(text, 0, 2);
+        r->t.minute = digits_at(text, 2, 2);
+        r->t.second = digits == 6 ? digits_at(text, 4, 2) : 0;
         r->t.us = point ? fraction_us(point) : 0;
         r->have |= HAVE_TIME;
         return r->t.hour > 24 || r->t.minute > 59 || r->t.second > 60 ? BAD_FIELD : OK;
     }
-    if (!(r->have & HAVE_DATE) && (digits == 8 || digits == 6 || digits == 14)) {
-        size_t year_digits = digits == 6 ? 2 : 4;
-        char year[5] = {0};
-        memcpy(year, text, year_digits);
-        r->t.year = atoi(year);
-        r->two_digit_year = year_digits == 2;
-        r->t.month = PAIR(year_digits);
-        r->t.day = PAIR(year_digits + 2);
-        r->have |= HAVE_DATE;
-        if (digits == 14) {
-            r->t.hour = PAIR(8);
-            r->t.minute = PAIR(10);
-            r->t.second = PAIR(12);
-            r->t.us = point ? fraction_us(point) : 0;
-            r->have |= HAVE_TIME;
-        }
-        return OK;
-    }
-#undef PAIR
-    return date_done || digits > 7 ? BAD_SYNTAX : read_date_number(r, text, digits);
+    return date_done || point || digits > 4 ? BAD_SYNTAX : read_date_number(r, text, digits);
 }
 
 /* +hh, +hhmm, +hh:mm, +hh:mm:ss */
@@ -511,7 +504,7 @@ static enum outcome read_word(struct reading *r, const char *word, const struct 
     if (is_weekday(word) || strcmp(word, "at") == 0 || strcmp(word, "on") == 0)
         return OK;
     if (strcmp(word, "t") == 0 && next && (next->kind == FIELD_TIME || next->kind == FIELD_NUMBER))
-        return (r->have & HAVE_DATE) == HAVE_DATE ? OK : BAD_SYNTAX;
+        return r->time_only || (r->have & HAVE_DATE) == HAVE_DATE ? OK : BAD_SYNTAX;
     if (strcmp(word, "am") == 0 || strcmp(word, "pm") == 0) {
         r->meridiem = word[0] == 'p';
         return OK;
@@ -610,6 +603,9 @@ static int report(enum outcome o, const struct reading *r, const char *type, con
     case OK: return 0;
     case BAD_FIELD:
         return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date/time field value out of range: \"%.*s\"", n, text);
+    case BAD_YEAR:
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "%s out of range: \"%.*s\"",
+                       strcmp(type, "date") == 0 ? "date" : "timestamp", n, text);
     case BAD_MONTH_DAY:
         err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date/time field value out of range: \"%.*s\"", n, text);
         return err_hint(err, "Perhaps you need a different \"datestyle\" setting.");
@@ -673,6 +669,7 @@ static enum outcome read_time_text(struct reading *r, const struct type_env *env
 {
     r->env = env;
     r->meridiem = -1;
+    r->time_only = true;
     enum outcome o = cut_fields(r, text, len);
     if (o)
         return o;

@@ -29,7 +29,9 @@ enum { RANGE_MONTH = 1 << 1, RANGE_YEAR = 1 << 2, RANGE_DAY = 1 << 3, RANGE_HOUR
 struct sum {
     int64_t months, days;
     int128 us;
-    bool overflow;
+    bool overflow;     /* a field too large to read */
+    bool out_of_range; /* fields too large together */
+    uint32_t seen;     /* units met: each may come once */
 };
 
 static const struct {
@@ -87,8 +89,11 @@ static void add_fraction_of_days(struct sum *s, double value)
 static void add_months(struct sum *s, int64_t value, int64_t per, double fraction)
 {
     int64_t months;
-    if (__builtin_mul_overflow(value, per, &months) || __builtin_add_overflow(s->months, months, &s->months))
+    if (value > INT32_MAX || value < INT32_MIN || __builtin_mul_overflow(value, per, &months) ||
+        __builtin_add_overflow(s->months, months, &s->months))
         s->overflow = true;
+    else if (per > 1 && (s->months > INT32_MAX || s->months < INT32_MIN))
+        s->out_of_range = true;
     s->months += (int64_t)rint(fraction * (double)per);
 }
 
@@ -224,7 +229,7 @@ static bool scan_iso(struct scan *c, struct sum *s)
     bool time = false, any = false;
     while (c->p < c->end) {
         if (*c->p == 'T' || *c->p == 't') {
-            time = true;
+            time = any = true;
             c->p++;
             continue;
         }
@@ -308,8 +313,12 @@ static bool scan_quantity(struct scan *c, int32_t range, bool *last_was_bare, st
         s->overflow = true;
         return true;
     }
-    if (c->p < c->end && *c->p == ':')
-        return scan_time(c, &n, range, s);
+    if (c->p < c->end && *c->p == ':') {
+        uint32_t clock = 1u << UNIT_HOUR | 1u << UNIT_MINUTE | 1u << UNIT_SECOND;
+        bool again = s->seen & clock;
+        s->seen |= clock;
+        return !again && n.fraction == 0 && scan_time(c, &n, range, s);
+    }
     if (c->p < c->end && *c->p == '-' && c->p + 1 < c->end && is_digit(c->p[1])) { /* SQL's years-months */
         int64_t months;
         c->p++;
@@ -328,6 +337,8 @@ static bool scan_quantity(struct scan *c, int32_t range, bool *last_was_bare, st
     if (scan_word(&behind, &word, &len))
         unit = unit_of(word, len);
     if (unit != UNIT_NONE) {
+        if (behind.p < behind.end && is_digit(*behind.p))
+            return false;
         *c = behind;
     } else if (len && !(len == 3 && strncasecmp(word, "ago", 3) == 0)) {
         return false;
@@ -338,6 +349,9 @@ static bool scan_quantity(struct scan *c, int32_t range, bool *last_was_bare, st
         *last_was_bare = true;
         unit = followed_by_time(*c) ? UNIT_DAY : bare_unit(range);
     }
+    if (s->seen & 1u << unit)
+        return false;
+    s->seen |= 1u << unit;
     add_unit(s, unit, n.whole, n.fraction);
     return true;
 }
@@ -382,6 +396,8 @@ int interval_in(const struct type_env *env, const char *text, size_t len, int32_
     if (!scan_interval(&c, range, &s))
         return err_set(err, ERR_INVALID_DATETIME_FORMAT, "invalid input syntax for type interval: \"%.*s\"", (int)len,
                        text);
+    if (s.out_of_range && !s.overflow)
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "interval out of range");
     bool over = s.overflow || s.months > INT32_MAX || s.months < INT32_MIN || s.days > INT32_MAX ||
                 s.days < INT32_MIN || s.us > INT64_MAX || s.us < INT64_MIN;
     if (over)

@@ -43,7 +43,7 @@ begin
     return E'=\t' || replace(replace(replace(r, '\', '\\'), E'\n', '\n'), E'\t', '\t');
   exception when others then
     get stacked diagnostics s = returned_sqlstate, m = message_text;
-    return E'!\t' || s || E'\t' || replace(m, E'\n', '\n');
+    return E'!\t' || s || E'\t' || replace(replace(replace(m, '\', '\\'), E'\n', '\n'), E'\t', '\t');
   end;
 end $$;
 set timezone = 'UTC'; set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set extra_float_digits = 1;
