@@ -427,12 +427,15 @@ static int recycle_segments(struct task *task, struct wal *wal, struct err *err)
         char from[PATH_BYTES], to[PATH_BYTES];
         wal_segment_path(wal, seg->id, from, sizeof from);
         file_close(task, seg->file);
-        bool keep = wal->spares_ready - wal->spares_taken < wal->config.spare_segments_max &&
+        lock_take(&wal->lock);
+        bool keep = wal->spares_ready < wal->spares_taken + wal->config.spare_segments_max &&
                     seg->size_bytes == wal->config.segment_bytes;
+        uint64_t number = wal->spare_first + wal->spares_ready;
+        lock_give(&wal->lock);
         free(seg);
         int code;
         if (keep) {
-            wal_spare_path(wal, wal->spare_first + wal->spares_ready, to, sizeof to);
+            wal_spare_path(wal, number, to, sizeof to);
             code = fs_rename(task, from, to, err);
         } else {
             enum fs_result result;

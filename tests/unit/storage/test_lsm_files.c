@@ -330,7 +330,7 @@ static void write_on(struct task *task, void *arg)
 {
     struct writing *w = arg;
     while (!w->stop) {
-        if (w->next < 60000) {
+        if (w->next < 30000) {
             fill(w->lsm, w->next, w->next + 50, (hlc_time)w->next + 50, (uint64_t)w->next + 1);
             w->next += 50;
         }
@@ -348,7 +348,7 @@ static void body_cores(struct task *task, void *arg)
     struct writing w = {.lsm = lsm, .waiter = task};
     task_spawn(task_core(task), TASK_TXN, "writer", write_on, &w);
     struct core *other = task_core(task)->runtime->cores[1];
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 20; i++) {
         task_yield(task);
         /* At this timestamp exactly w.next rows exist, whatever is written meanwhile. */
         struct reader r = {.snapshot = lsm_snapshot_take(lsm), .ts = (hlc_time)w.next};
