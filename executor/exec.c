@@ -315,8 +315,10 @@ void exec_close(struct exec *x)
     if (!x)
         return;
     op_close(x->root);
-    for (uint32_t i = 0; x->subplans && i < x->plan->head->subplans.n; i++)
+    for (uint32_t i = 0; x->subplans && i < x->plan->head->subplans.n; i++) {
         op_close(x->subplans[i].root);
+        memo_close(x->subplans[i].memo);
+    }
     for (uint32_t i = 0; i < x->n_spools; i++)
         if (x->spools && x->spools[i])
             store_clear(&x->spools[i]->store);

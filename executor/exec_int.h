@@ -165,6 +165,7 @@ struct spool {
 struct spool *exec_spool(struct exec *x, uint32_t slot);
 
 /* ---- subplans ---- */
+void memo_close(struct memo *m); /* NULL is fine */
 int exec_subplan_call(struct task *task, void *ctx, uint32_t index, const struct vec *args, uint32_t n_args, const uint16_t *sel,
                       uint32_t n, struct vec *out, struct arena *arena, uint32_t *failed, struct err *err);
 

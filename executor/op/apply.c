@@ -184,6 +184,14 @@ struct memo {
 
 enum { MEMO_MAX = 100000 };
 
+void memo_close(struct memo *m)
+{
+    if (!m)
+        return;
+    row_table_done(&m->table);
+    arena_done(&m->arena);
+}
+
 static int ask_exists(struct op *root, struct datum *out, struct err *err)
 {
     struct batch *b;

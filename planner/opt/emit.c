@@ -641,6 +641,15 @@ static int emit_plain(struct planner *p, struct pnode *n, plan_off *out, struct 
     }
 }
 
+/* A gather keeps an order by merging: then the keys must be among what is sent. */
+static bool order_is_sent(const struct pnode *n)
+{
+    for (uint32_t i = 0; i < n->n_order; i++)
+        if (node_find(n, n->order[i].expr) < 0)
+            return false;
+    return true;
+}
+
 int emit_node(struct planner *p, struct pnode *n, plan_off *out, struct err *err)
 {
     if (p->opt->remote && !p->in_fragment) {
@@ -652,7 +661,7 @@ int emit_node(struct planner *p, struct pnode *n, plan_off *out, struct err *err
             p->pipeline = before;
             return rc ? rc : emit_aggregate_mode(p, n, kids, PLAN_AGG_FINAL, out, err);
         }
-        if (find_fragment_scan(n))
+        if (find_fragment_scan(n) && order_is_sent(n))
             return emit_exchange(p, n, false, out, err);
     }
     return emit_plain(p, n, out, err);

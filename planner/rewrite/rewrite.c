@@ -417,11 +417,10 @@ static void reduce_outer(struct planner *p, struct join_node *j, struct expr *co
 static int fold_query(struct planner *p, struct query *q, struct err *err)
 {
     int rc = fold_one(p, &q->where, err);
-    if (rc == 0)
-        rc = fold_one(p, &q->having, err);
-    for (uint32_t i = 0; rc == 0 && i < q->n_targets; i++)
-        if (!(expr_traits(q->targets[i].expr) & (EXPR_HAS_AGG | EXPR_HAS_WINDOW | EXPR_HAS_SRF)))
-            rc = fold_one(p, &q->targets[i].expr, err);
+    /* With grouping, what follows it is found again by being equal to what was grouped: all of it stays as written. */
+    bool keep = q->has_agg || q->has_window || q->has_srf;
+    for (uint32_t i = 0; rc == 0 && !keep && i < q->n_targets; i++)
+        rc = fold_one(p, &q->targets[i].expr, err);
     for (uint32_t i = 0; rc == 0 && q->set_exprs && i < p->b->rels[q->target_rel]->n_visible; i++)
         rc = fold_one(p, &q->set_exprs[i], err);
     return rc;
