@@ -219,7 +219,7 @@ static uint32_t list_groups(const struct kv_txn *txn, const struct kv_schema *co
 
 static void keep_opened(struct kv_txn *txn, const uint32_t *groups, uint32_t n)
 {
-    if (n == txn->n_opened && !memcmp(groups, txn->opened, n * sizeof *groups))
+    if (n == txn->n_opened && (!n || !memcmp(groups, txn->opened, n * sizeof *groups)))
         return; /* readings of earlier statements go on pointing at it */
     txn->opened = arena_memdup(&txn->arena, groups, (n ? n : 1) * sizeof *groups);
     txn->n_opened = (uint16_t)n;
