@@ -190,7 +190,8 @@ int portal_open(struct task *task, struct session *s, struct portal *p, struct e
     p->host.read = &p->read;
     struct exec_env env = {.task = task, .kv = s->node->kv, .txn = kv, .read = &p->read, .params = p->params,
                            .n_params = p->n_params, .host = &p->host.host, .view = &p->view,
-                           .system = &p->host.system, .remote = s->node->remote, .account = &p->account, .row_id = session_row_id, .timing = p->timing,
+                           .system = &p->host.system, .remote = s->node->remote, .account = &p->account, .row_id = session_row_id, .timing = p->timing, .source = p->source,
+                           .source_ctx = p->source_ctx,
                            .row_id_ctx = s->node};
     rc = exec_open(p->plan->exec, &env, &p->exec, err);
     if (rc) {

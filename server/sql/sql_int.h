@@ -88,6 +88,8 @@ struct portal {
     struct catalog_view view;  /* counted catalog; search path copied */
     struct kv_read read;
     struct exec *exec;
+    int (*source)(void *ctx, struct task *task, uint32_t rows_max, struct batch **out, struct err *err); /* COPY FROM */
+    void *source_ctx;
     /* Stored rows: DML with RETURNING under a row limit, scrollable and held cursors. */
     bool stores;
     struct batch **stored;

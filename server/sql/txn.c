@@ -253,8 +253,10 @@ static int begin_block(struct session *s, const struct ast_transaction_stmt *stm
 {
     if (s->txn.block == TXN_BLOCK)
         session_notice(s, "WARNING", ERR_ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
-    s->txn.block = TXN_BLOCK;
-    return txn_set_modes(s, stmt->options, false, err);
+    int rc = txn_set_modes(s, stmt->options, false, err);
+    if (!rc)
+        s->txn.block = TXN_BLOCK;
+    return rc;
 }
 
 static void chain_block(struct session *s, const struct session_txn *before)
