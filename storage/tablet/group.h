@@ -106,7 +106,8 @@ bool group_state_del(struct group_apply *apply, const void *key, size_t key_len)
 size_t group_state_del_span(struct group_apply *apply, const void *start, size_t start_len,
                             const void *end, size_t end_len);
 
-/* A tablet that exists already is left as it is (replay, retry). The schema is copied. */
+/* A tablet that exists already is left as it is (replay, retry). The schema is copied. A (storage,
+ * shard) is unique in the cluster and, once dropped, never used again: files are found by it. */
 void group_tablet_create(struct group_apply *apply, const struct kv_schema *schema, uint16_t shard);
 /* Newer version of the columns; ignored when the tablet is absent or its version is not older. */
 void group_tablet_alter(struct group_apply *apply, const struct kv_schema *schema, uint16_t shard);

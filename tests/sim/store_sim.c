@@ -76,6 +76,14 @@ static void note_seen(struct world *world, uint32_t group, uint32_t reg, uint64_
         *floor = writes;
 }
 
+/* Storage ids are never used again. */
+static uint64_t created_name(struct world *world, uint32_t group, uint64_t number)
+{
+    uint64_t name = 2 * MACHINE_STORAGE + number;
+    world->created[group][number % WORLD_CREATED] = name;
+    return name;
+}
+
 static void write_register(struct task *task, struct client *client, struct group *group)
 {
     struct world *world = client->node->world;
@@ -93,9 +101,10 @@ static void write_register(struct task *task, struct client *client, struct grou
     else if (dice < 91)
         machine_put_ballast(&command, number, 1100000 + prng_below(&client->prng, 1200000));
     else if (dice < 96)
-        machine_put_create(&command, number, 30000 + prng_below(&client->prng, 6));
+        machine_put_create(&command, number, created_name(world, client->group, number));
     else
-        machine_put_drop(&command, number, 30000 + prng_below(&client->prng, 6));
+        machine_put_drop(&command, number,
+                         world->created[client->group][prng_below(&client->prng, WORLD_CREATED)]);
     enum group_propose_result result;
     enum group_outcome outcome;
     int rc = group_propose(task, group, command.data, command.len, 0, &result, &outcome, &answer,

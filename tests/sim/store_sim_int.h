@@ -10,7 +10,8 @@
 #include "tests/sim/store_machine.h"
 #include "tests/sim/store_sim.h"
 
-enum { WORLD_NODES_MAX = 5, WORLD_GROUPS_MAX = 4, WORLD_REGISTERS = 8, WORLD_CLIENTS = 3 };
+enum { WORLD_NODES_MAX = 5, WORLD_GROUPS_MAX = 4, WORLD_REGISTERS = 8, WORLD_CLIENTS = 3,
+       WORLD_CREATED = 8 };
 
 enum world_phase { WORLD_LOAD, WORLD_SETTLE, WORLD_VERIFY, WORLD_DONE };
 
@@ -56,6 +57,7 @@ struct world {
     struct applied *log[WORLD_GROUPS_MAX + 1]; /* by group, index */
     uint64_t log_cap[WORLD_GROUPS_MAX + 1], log_last[WORLD_GROUPS_MAX + 1];
     uint64_t floor[WORLD_GROUPS_MAX + 1][WORLD_REGISTERS]; /* completed operations saw it */
+    uint64_t created[WORLD_GROUPS_MAX + 1][WORLD_CREATED]; /* tablets to drop; 0 = none */
     uint64_t acked_at[WORLD_GROUPS_MAX + 1]; /* simulated time of the last acknowledgement */
     uint64_t crashed_at;
     bool flipped;

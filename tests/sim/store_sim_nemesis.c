@@ -19,8 +19,12 @@ static struct later *later_of(struct world *world, uint32_t i)
 static void boot_later(struct sim *sim, void *arg)
 {
     struct later *later = arg;
-    if (sim_node_state(sim, later->i) != SIM_UP)
+    if (sim_node_state(sim, later->i) != SIM_UP) {
         world_boot(later->world, later->i);
+    } else if (later->world->nodes[later->i].stop) { /* not yet down */
+        sim_after(sim, 50 * SIM_MS, boot_later, later);
+        return;
+    }
     free(later);
 }
 
