@@ -21,7 +21,8 @@ LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 ALLOCATOR := -ljemalloc
 ifeq ($(VARIANT),asan)
 OPT := -O1
-HARDEN := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HARDEN := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+          -fno-sanitize=nonnull-attribute
 LDFLAGS_ALL += -fsanitize=address,undefined
 ALLOCATOR :=
 endif
