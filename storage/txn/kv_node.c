@@ -10,22 +10,15 @@ static void *create_machine(void *factory, struct group *group)
 {
     struct kv *kv = factory;
     struct txn_group *g = txn_group_create(kv, group);
-    struct txn_group **at = &kv->groups;
     kv->hlc = store_hlc(group_store(group)); /* apply needs it before kv_node_start */
-    while (*at)
-        at = &(*at)->next;
-    *at = g;
+    atomic_store(&kv->groups[group_id(group)], g);
     return g;
 }
 
 static void destroy_machine(void *machine)
 {
     struct txn_group *g = machine;
-    struct txn_group **at = &g->kv->groups;
-    while (*at && *at != g)
-        at = &(*at)->next;
-    if (*at)
-        *at = g->next;
+    atomic_store(&g->kv->groups[group_id(g->group)], NULL);
     txn_group_destroy(g);
 }
 

@@ -22,6 +22,8 @@
 #ifndef CAIRN_STORAGE_TXN_TXN_GROUP_H
 #define CAIRN_STORAGE_TXN_TXN_GROUP_H
 
+#include <stdatomic.h>
+
 #include "base/task.h"
 #include "storage/tablet/group.h"
 #include "storage/txn/lock_table.h"
@@ -32,14 +34,13 @@
 struct txn_group {
     struct kv *kv;
     struct group *group;
-    bool leading;
-    raft_term term; /* of the leadership: the lock epoch */
+    _Atomic bool leading; /* written by the group's core; others take it for a hint */
+    raft_term term;       /* of the leadership: the lock epoch */
     struct lock_table locks;
     struct read_cache *reads; /* NULL until something is read */
     hlc_time read_floor;
     raft_index gc_applied; /* applied index when the GC threshold was last moved */
     bool upkeep_running;
-    struct txn_group *next; /* groups of the node, creation order */
 };
 
 /* What a waiting fiber owns; lock_waiter.owner and lock_watch.owner. */

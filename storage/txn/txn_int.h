@@ -69,7 +69,8 @@ struct kv {
     uint64_t offset_us;
     uint32_t n_cores;
     struct kv_core **cores;
-    struct txn_group *groups; /* written while the store opens */
+    /* By id; each is written by the group's core while the store opens. */
+    _Atomic(struct txn_group *) groups[PLACE_DATA_GROUPS_MAX + 2];
     _Atomic bool stopping;
     _Atomic uint32_t background;                        /* fibers of ours that still run */
     _Atomic uint64_t oldest_read[TXN_NODES_MAX + 1];    /* by node: its report */

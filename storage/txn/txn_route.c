@@ -5,8 +5,7 @@
 
 struct txn_group *txn_local_group(struct kv *kv, uint32_t id)
 {
-    struct group *group = kv->store ? store_group(kv->store, id) : NULL;
-    return group ? group_machine(group) : NULL;
+    return id <= PLACE_DATA_GROUPS_MAX + 1 ? atomic_load(&kv->groups[id]) : NULL;
 }
 
 struct kv_core *kv_core_of(struct kv *kv, struct task *task)

@@ -334,9 +334,11 @@ static void run_upkeep(struct task *task, void *arg)
         atomic_store(&core->oldest_read, oldest_of_core(core));
         if (core->index == 0 && turn % 2 == 0)
             report_reads(kv, core->core);
-        for (struct txn_group *g = kv->groups; g && !atomic_load(&kv->stopping); g = g->next)
-            if (g->leading && store_group_core(kv->store, group_id(g->group)) == core->core)
+        for (uint32_t id = 1; id <= kv->n_data_groups + 1 && !atomic_load(&kv->stopping); id++) {
+            struct txn_group *g = atomic_load(&kv->groups[id]);
+            if (g && store_group_core(kv->store, id) == core->core && g->leading)
                 tend_group(task, g, turn);
+        }
     }
     txn_background_done(kv);
 }

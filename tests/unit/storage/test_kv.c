@@ -294,11 +294,19 @@ static void test_three_nodes(void **state)
     rt_test_run(run_all, &(struct shape){3, 3});
 }
 
+/* Groups on other cores than the session's. */
+static void test_two_cores(void **state)
+{
+    rt_test_run_cores(2, run_all, &(struct shape){1, 3});
+    rt_test_run_cores(2, run_all, &(struct shape){3, 3});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_node),
         cmocka_unit_test(test_three_nodes),
+        cmocka_unit_test(test_two_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
