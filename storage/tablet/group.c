@@ -392,7 +392,7 @@ int group_transfer(struct task *task, struct group *group, uint32_t to_node, boo
     raft_term term = group->term;
     struct raft_event event = {.kind = RAFT_EV_TRANSFER, .peer = to_node};
     group_step(group, &event);
-    mono_ns until = env_mono_ns(group->store->env) + 1500000000u;
+    mono_ns until = env_mono_ns(group->store->env) + GROUP_TRANSFER_MS * UINT64_C(1000000);
     int rc = 0;
     group->busy++;
     while (!rc && !group->stopped && !(group->term > term && group->leader_node)) {

@@ -28,6 +28,7 @@ enum {
     GROUP_RETAIN_MARKS = 32, /* steps in which log_retain_bytes is measured */
     GROUP_RAFT_CACHE_BYTES = 2 << 20,
     GROUP_QUIESCE_MS = 5000,
+    GROUP_TRANSFER_MS = 600, /* a little more than raft's own bound */
 };
 
 /* A write on its way to the log. */

@@ -257,10 +257,21 @@ static void hand_over(struct task *task, void *arg)
     struct group *group = arg;
     struct err err;
     bool moved;
-    if (group->role == RAFT_LEADER && store_has_quorum(group->store) && group->store->n_nodes > 1 &&
+    const struct store *store = group->store;
+    if (group->role == RAFT_LEADER && store->n_nodes > 1 && store_has_quorum(store) &&
+        env_mono_ns(store->env) < store->handover_until &&
         group_transfer(task, group, 0, &moved, &err) == 0 && moved)
         return;
     group_resign(group);
+}
+
+/* Whoever was handed leadership meanwhile says so at once rather than by silence. */
+static void resign_group(struct task *task, void *arg)
+{
+    struct err err;
+    group_resign(arg);
+    if (task_sleep(task, USERS_POLL_NS, &err)) /* the message leaves at the end of the turn */
+        return;
 }
 
 static void save_group(struct task *task, void *arg)
@@ -323,8 +334,11 @@ static void stop_traffic(struct task *task, struct store *store)
         task_join(task, store->upkeep);
     }
     if (!atomic_load(&store->failed)) {
+        store->handover_until =
+            env_mono_ns(store->env) + STORE_HANDOVER_MS * UINT64_C(1000000);
         call_groups(task, store, hand_over);
         call_groups(task, store, save_group);
+        call_groups(task, store, resign_group);
     }
     if (store->config.port)
         atomic_store(&store->config.port->store, NULL);

@@ -69,7 +69,7 @@ enum store_bug {
     STORE_BUG_ACK_BEFORE_SYNC = 1,        /* raft is told of durability when the log was asked */
     STORE_BUG_CHECKPOINT_UNFLUSHED = 2,   /* a checkpoint does not wait for the tablets */
     STORE_BUG_SNAPSHOT_WITHOUT_STATE = 4, /* a snapshot does not replace the state store */
-    STORE_BUG_LOG_CUT_AHEAD = 8,          /* the log is shortened before the checkpoint is durable */
+    STORE_BUG_LOG_CUT_AHEAD = 8,          /* the log is shortened ahead of the checkpoint */
 };
 
 struct store_config {

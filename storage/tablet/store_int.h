@@ -27,6 +27,7 @@ enum {
     STORE_SUPPORT_MS = 450,
     STORE_GRAY_MS = 250, /* a log that did not sync what it has for so long: no heartbeats */
     STORE_UPKEEP_MS = 1000,
+    STORE_HANDOVER_MS = 1000, /* when all nodes stop at once nobody takes over */
     STORE_CLOCK_OFFSET_US = 250000,
     STORE_LOG_BYTES = 128 << 20,
     STORE_LOG_RETAIN_BYTES = 32 << 20,
@@ -98,6 +99,7 @@ struct store {
     struct core_msg fatal_msg;
     _Atomic bool fatal_posted;
     struct task *upkeep; /* core 0; joined at close */
+    mono_ns handover_until; /* closing: leaderships are moved until then, dropped afterwards */
     _Atomic uint32_t users; /* handlers that wait: closing waits for them */
 };
 
