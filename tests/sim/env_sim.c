@@ -11,6 +11,11 @@
 #include "base/task_int.h"
 #include "tests/sim/env_sim_int.h"
 
+/* Read by jemalloc when it starts: a simulation frees and takes the same pages all the time, giving
+ * them back to the system in between would cost more than the simulation. */
+extern const char *malloc_conf;
+const char *malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1";
+
 /* 2026-01-01 00:00:00 UTC: any fixed day will do. */
 static const uint64_t WALL_START_US = UINT64_C(1767225600) * 1000000;
 

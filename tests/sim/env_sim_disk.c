@@ -21,8 +21,7 @@ struct image {
 /* A sector written since the last sync: what a crash may also leave there. */
 struct dirty {
     uint64_t seq;  /* of the last write */
-    bool has_prev; /* written more than once: one of the versions in between */
-    uint8_t prev[SECTOR];
+    uint8_t *prev; /* written more than once: one of the versions in between */
 };
 
 struct sim_inode {
@@ -168,10 +167,17 @@ static struct sim_inode *make_inode(bool is_dir)
     return in;
 }
 
+static void free_dirty(struct dirty *d)
+{
+    free(d->prev);
+    free(d);
+}
+
 static void clear_dirty(struct sim_inode *in)
 {
     for (size_t i = 0; i < in->dirty.entry_count; i++)
-        free(in->dirty.entries[i].value);
+        if (in->dirty.entries[i].value)
+            free_dirty(in->dirty.entries[i].value);
     intmap_clear(&in->dirty);
 }
 
@@ -354,7 +360,7 @@ static void crash_inode(struct sim *sim, struct sim_inode *in, enum sim_crash_lo
                                                    : prng_below(prng, 100);
         if (draw < 40)
             continue; /* stays what it was */
-        if (draw < 60 && d->has_prev) {
+        if (draw < 60 && d->prev) {
             memcpy(sector, d->prev, SECTOR);
         } else {
             image_get(&in->seen, at, sector, SECTOR);
@@ -607,8 +613,9 @@ static void mark_dirty(struct sim *sim, struct sim_inode *in, uint64_t at, size_
         if (!d) {
             d = must_zalloc(sizeof *d);
             intmap_put(&in->dirty, s + 1, d);
-        } else if (!d->has_prev || prng_below(&sim->prng, 2)) {
-            d->has_prev = true;
+        } else if (!d->prev || prng_below(&sim->prng, 2)) {
+            if (!d->prev)
+                d->prev = must_zalloc(SECTOR);
             image_get(&in->seen, s * SECTOR, d->prev, SECTOR);
         }
         d->seq = in->write_seq;
@@ -693,7 +700,7 @@ static void finish_sync(struct sim_inode *in, const struct snapshot *snaps, size
         struct dirty *d = intmap_get(&in->dirty, snaps[i].sector + 1);
         if (d && d->seq == snaps[i].seq) {
             intmap_remove(&in->dirty, snaps[i].sector + 1);
-            free(d);
+            free_dirty(d);
         }
     }
     if (!failed && in->durable.size != size)
@@ -705,7 +712,9 @@ int sim_file_sync(struct task *task, struct file *file, struct err *err)
     struct sim_file *f = file_of(file);
     struct sim_inode *in = f->inode;
     struct sim_node *n = f->node;
-    struct snapshot *snaps = must_zalloc((in->dirty.count + 1) * sizeof *snaps);
+    struct snapshot *snaps = malloc((in->dirty.count + 1) * sizeof *snaps);
+    if (!snaps)
+        abort();
     size_t count = 0;
     for (size_t i = 0; i < in->dirty.entry_count; i++) {
         struct dirty *d = in->dirty.entries[i].value;
