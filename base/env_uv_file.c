@@ -18,6 +18,7 @@
 struct uv_file {
     struct file file;
     int fd;
+    bool cache_only_unsupported; /* by the file system */
     char *path;
 };
 
@@ -163,8 +164,10 @@ static bool pread_cached(struct io *io)
     while (io->got < io->len) {
         struct iovec v = {(char *)io->out + io->got, io->len - io->got};
         ssize_t n = preadv2(io->fd, &v, 1, (off_t)(io->at + io->got), RWF_NOWAIT);
-        if (n < 0)
+        if (n < 0) {
+            io->failed = errno;
             return false;
+        }
         if (n == 0)
             return true;
         io->got += (size_t)n;
@@ -177,7 +180,10 @@ int uv_file_pread(struct task *task, struct file *file, void *out, size_t len, u
 {
     struct uv_file *f = file_of(file);
     struct io io = {.fd = f->fd, .out = out, .len = len, .at = at};
-    if (!task->core || !pread_cached(&io)) {
+    bool try_cache = task->core && !f->cache_only_unsupported;
+    if (!try_cache || !pread_cached(&io)) {
+        if (io.failed == EOPNOTSUPP)
+            f->cache_only_unsupported = true;
         int failed = do_io(task, &io, pread_now);
         if (failed)
             return set_errno(err, failed, "read file", f->path);

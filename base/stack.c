@@ -24,7 +24,14 @@
 #endif
 #endif
 
-enum { STACK_COUNT_MAX = 20000, PAGE = 4096, KEEP_SEGMENTS = 8, KEEP_STACKS = 256 };
+enum {
+    STACK_COUNT_MAX = 20000,
+    PAGE = 4096,
+    KEEP_SEGMENTS = 8,
+    KEEP_STACKS = 256,
+    WARM_STACKS = 64,
+    WARM_BYTES = 16 * 1024
+};
 
 static __thread struct stack_thread here = {
     .segment_bytes_max = STACK_DEPTH_DEFAULT_BYTES,
@@ -101,6 +108,8 @@ void stack_give(struct stack_pool *pool, struct stack *stack)
         unmap_stack(stack);
         return;
     }
+    if (pool->count >= WARM_STACKS) /* after a burst: most of these will not be needed soon */
+        stack_trim(stack, stack->top - WARM_BYTES);
     stack->next = pool->free;
     pool->free = stack;
     pool->count++;
