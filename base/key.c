@@ -72,15 +72,32 @@ static void append_bytes(struct buf *out, const uint8_t *data, size_t len)
 static void append_value(struct buf *out, const struct datum *d)
 {
     switch ((enum phys_kind)d->kind) {
-    case PHYS_BOOL: buf_put_u8(out, d->u.b ? 1 : 0); break;
-    case PHYS_INT16: buf_put_be16(out, (uint16_t)d->u.i16 ^ 0x8000u); break;
-    case PHYS_INT32: buf_put_be32(out, (uint32_t)d->u.i32 ^ 0x80000000u); break;
-    case PHYS_INT64: buf_put_be64(out, (uint64_t)d->u.i64 ^ (uint64_t)1 << 63); break;
-    case PHYS_INT128: append_int128(out, d->u.i128); break;
-    case PHYS_FLOAT32: buf_put_be32(out, flip_float32(d->u.f32)); break;
-    case PHYS_FLOAT64: buf_put_be64(out, flip_float64(d->u.f64)); break;
-    case PHYS_BYTES: append_bytes(out, view_data(&d->u.bytes), d->u.bytes.len); break;
-    case PHYS_KIND_COUNT: break;
+    case PHYS_BOOL:
+        buf_put_u8(out, d->u.b ? 1 : 0);
+        break;
+    case PHYS_INT16:
+        buf_put_be16(out, (uint16_t)d->u.i16 ^ 0x8000u);
+        break;
+    case PHYS_INT32:
+        buf_put_be32(out, (uint32_t)d->u.i32 ^ 0x80000000u);
+        break;
+    case PHYS_INT64:
+        buf_put_be64(out, (uint64_t)d->u.i64 ^ (uint64_t)1 << 63);
+        break;
+    case PHYS_INT128:
+        append_int128(out, d->u.i128);
+        break;
+    case PHYS_FLOAT32:
+        buf_put_be32(out, flip_float32(d->u.f32));
+        break;
+    case PHYS_FLOAT64:
+        buf_put_be64(out, flip_float64(d->u.f64));
+        break;
+    case PHYS_BYTES:
+        append_bytes(out, view_data(&d->u.bytes), d->u.bytes.len);
+        break;
+    case PHYS_KIND_COUNT:
+        break;
     }
 }
 
@@ -98,7 +115,8 @@ void key_append(struct buf *out, const struct key_part *part, const struct datum
             out->data[i] = (uint8_t)~out->data[i];
 }
 
-/* Length of an escaped byte string with its end, unescaped length in *len; 0 when it is not one. */
+/* Length of an escaped byte string with its end, unescaped length in *len; 0 when it is not
+ * one. */
 static size_t measure_bytes(const uint8_t *at, const uint8_t *end, uint8_t flip, size_t *len)
 {
     size_t n = 0;
@@ -146,18 +164,29 @@ static bool decode_fixed(const uint8_t *at, uint64_t flip, struct datum *out)
         out->u.b = b;
         return b <= 1;
     }
-    case PHYS_INT16: out->u.i16 = (int16_t)(uint16_t)((load_be16(at) ^ flip) ^ 0x8000u); break;
-    case PHYS_INT32: out->u.i32 = (int32_t)(uint32_t)((load_be32(at) ^ flip) ^ 0x80000000u); break;
-    case PHYS_INT64: out->u.i64 = (int64_t)(load_be64(at) ^ flip ^ (uint64_t)1 << 63); break;
+    case PHYS_INT16:
+        out->u.i16 = (int16_t)(uint16_t)((load_be16(at) ^ flip) ^ 0x8000u);
+        break;
+    case PHYS_INT32:
+        out->u.i32 = (int32_t)(uint32_t)((load_be32(at) ^ flip) ^ 0x80000000u);
+        break;
+    case PHYS_INT64:
+        out->u.i64 = (int64_t)(load_be64(at) ^ flip ^ (uint64_t)1 << 63);
+        break;
     case PHYS_INT128: {
         uint128 hi = load_be64(at) ^ flip, lo = load_be64(at + 8) ^ flip;
         out->u.i128 = (int128)((hi << 64 | lo) ^ (uint128)1 << 127);
         break;
     }
-    case PHYS_FLOAT32: out->u.f32 = unflip_float32(load_be32(at) ^ (uint32_t)flip); break;
-    case PHYS_FLOAT64: out->u.f64 = unflip_float64(load_be64(at) ^ flip); break;
+    case PHYS_FLOAT32:
+        out->u.f32 = unflip_float32(load_be32(at) ^ (uint32_t)flip);
+        break;
+    case PHYS_FLOAT64:
+        out->u.f64 = unflip_float64(load_be64(at) ^ flip);
+        break;
     case PHYS_BYTES:
-    case PHYS_KIND_COUNT: return false;
+    case PHYS_KIND_COUNT:
+        return false;
     }
     return true;
 }

@@ -10,10 +10,18 @@ void row_begin(struct buf *out)
 static void append_value(struct buf *out, const struct datum *d)
 {
     switch ((enum phys_kind)d->kind) {
-    case PHYS_BOOL: buf_put_u8(out, d->u.b ? 1 : 0); break;
-    case PHYS_INT16: buf_put_svarint(out, d->u.i16); break;
-    case PHYS_INT32: buf_put_svarint(out, d->u.i32); break;
-    case PHYS_INT64: buf_put_svarint(out, d->u.i64); break;
+    case PHYS_BOOL:
+        buf_put_u8(out, d->u.b ? 1 : 0);
+        break;
+    case PHYS_INT16:
+        buf_put_svarint(out, d->u.i16);
+        break;
+    case PHYS_INT32:
+        buf_put_svarint(out, d->u.i32);
+        break;
+    case PHYS_INT64:
+        buf_put_svarint(out, d->u.i64);
+        break;
     case PHYS_INT128:
         buf_put_le64(out, (uint64_t)(uint128)d->u.i128);
         buf_put_le64(out, (uint64_t)((uint128)d->u.i128 >> 64));
@@ -30,8 +38,11 @@ static void append_value(struct buf *out, const struct datum *d)
         buf_put_le64(out, bits);
         break;
     }
-    case PHYS_BYTES: buf_put_sized(out, view_data(&d->u.bytes), d->u.bytes.len); break;
-    case PHYS_KIND_COUNT: break;
+    case PHYS_BYTES:
+        buf_put_sized(out, view_data(&d->u.bytes), d->u.bytes.len);
+        break;
+    case PHYS_KIND_COUNT:
+        break;
     }
 }
 
@@ -84,7 +95,9 @@ static bool take_value(struct buf_reader *in, struct datum *d)
         ok = take_integer(in, INT32_MIN, INT32_MAX, &x);
         d->u.i32 = (int32_t)x;
         break;
-    case PHYS_INT64: d->u.i64 = buf_take_svarint(in); break;
+    case PHYS_INT64:
+        d->u.i64 = buf_take_svarint(in);
+        break;
     case PHYS_INT128: {
         uint64_t lo = buf_take_le64(in), hi = buf_take_le64(in);
         d->u.i128 = (int128)((uint128)hi << 64 | lo);
@@ -108,7 +121,8 @@ static bool take_value(struct buf_reader *in, struct datum *d)
             d->u.bytes = view_of(data, (uint32_t)len);
         break;
     }
-    case PHYS_KIND_COUNT: break;
+    case PHYS_KIND_COUNT:
+        break;
     }
     return ok && !in->bad;
 }

@@ -1,11 +1,13 @@
 /* row.h: one row in row format: log entries, lock table, memtable, requests between nodes.
  *
  *   row    := version(1 byte, =1) column*
- *   column := column id (varint) tag (1 byte: low nibble enum phys_kind, 0x10 null, 0x20 dec: scale byte follows) value
- *   value  := BOOL 1 byte | ints zigzag varint (INT128: 16 bytes LE) | FLOAT raw LE | BYTES varint length + bytes
+ *   column := column id (varint) tag value
+ *   tag    := 1 byte: low nibble enum phys_kind, 0x10 null, 0x20 dec: a byte with the scale follows
+ *   value  := BOOL 1 byte | ints zigzag varint (INT128: 16 bytes LE) | FLOAT raw LE | BYTES varint
+ *             length + bytes
  *
- * Columns stand in ascending stable column id; an absent id reads as the schema's default for it (so ADD COLUMN
- * rewrites nothing). Key columns are not repeated here: they are in the key bytes.
+ * Columns stand in ascending stable column id; an absent id reads as the schema's default for it
+ * (so ADD COLUMN rewrites nothing). Key columns are not repeated here: they are in the key bytes.
  */
 #ifndef CAIRN_BASE_ROW_H
 #define CAIRN_BASE_ROW_H

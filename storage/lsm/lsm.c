@@ -117,8 +117,8 @@ static struct lsm_version *build_version(struct lsm_node *node, struct lsm_file 
     return v;
 }
 
-struct lsm_version *lsm_version_edit(const struct lsm_version *old, struct lsm_file **add, size_t n_add,
-                                     const uint64_t *remove, size_t n_remove)
+struct lsm_version *lsm_version_edit(const struct lsm_version *old, struct lsm_file **add,
+                                     size_t n_add, const uint64_t *remove, size_t n_remove)
 {
     size_t n = n_add;
     for (size_t r = 0; r < old->n_runs; r++)
@@ -147,7 +147,10 @@ void lsm_install(struct lsm *lsm, struct lsm_version *take_version)
 
 /* ---- life ---- */
 
-void lsm_ref(struct lsm *lsm) { atomic_fetch_add(&lsm->refs, 1); }
+void lsm_ref(struct lsm *lsm)
+{
+    atomic_fetch_add(&lsm->refs, 1);
+}
 
 void lsm_unref(struct lsm *lsm)
 {
@@ -187,8 +190,8 @@ static struct lsm *alloc_lsm(struct lsm_node *node, struct core *core, struct ta
     return lsm;
 }
 
-struct lsm *lsm_create(struct lsm_node *node, struct core *core, struct tablet_id id, uint32_t group,
-                       const struct kv_schema *schema)
+struct lsm *lsm_create(struct lsm_node *node, struct core *core, struct tablet_id id,
+                       uint32_t group, const struct kv_schema *schema)
 {
     return alloc_lsm(node, core, id, group, lsm_schema_create(schema));
 }
@@ -263,8 +266,14 @@ void lsm_drop(struct lsm *lsm)
     lsm_unref(lsm);
 }
 
-struct tablet_id lsm_id(const struct lsm *lsm) { return lsm->id; }
-const struct kv_schema *lsm_schema(const struct lsm *lsm) { return lsm->schema->schema; }
+struct tablet_id lsm_id(const struct lsm *lsm)
+{
+    return lsm->id;
+}
+const struct kv_schema *lsm_schema(const struct lsm *lsm)
+{
+    return lsm->schema->schema;
+}
 
 void lsm_alter(struct lsm *lsm, const struct kv_schema *schema)
 {
@@ -325,7 +334,10 @@ uint64_t lsm_unflushed_from(const struct lsm *lsm)
     return from;
 }
 
-uint64_t lsm_flushed(const struct lsm *lsm) { return lsm->flushed; }
+uint64_t lsm_flushed(const struct lsm *lsm)
+{
+    return lsm->flushed;
+}
 
 void lsm_background_done(struct lsm *lsm)
 {

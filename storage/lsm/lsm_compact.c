@@ -4,8 +4,9 @@
 #include "storage/lsm/lsm_int.h"
 #include "storage/lsm/lsm_merge.h"
 
-/* Runs become one. The job works in slices of SLICE_BYTES of output, so that it can be paced, and ended when the tablet
- * goes. The version installed at the end is the current one minus inputs plus outputs: flushes go on meanwhile. */
+/* Runs become one. The job works in slices of SLICE_BYTES of output, so that it can be paced,
+ * and ended when the tablet goes. The version installed at the end is the current one minus
+ * inputs plus outputs: flushes go on meanwhile. */
 
 enum { SLICE_BYTES = 8 << 20 };
 
@@ -38,7 +39,8 @@ static bool overlaps(const struct lsm_file *f, struct lsm_file **upper, size_t n
     return false;
 }
 
-/* Lists the inputs, one source a run. Of the last run only what overlaps the others, unless all of it is wanted. */
+/* Lists the inputs, one source a run. Of the last run only what overlaps the others, unless all
+ * of it is wanted. */
 static void choose_inputs(struct compact_job *job, const struct lsm_pick *pick)
 {
     size_t n = 0;
@@ -52,8 +54,9 @@ static void choose_inputs(struct compact_job *job, const struct lsm_pick *pick)
         size_t from = job->n_inputs, upper = from;
         bool some = pick->into_last && run->id == 0 && !pick->whole;
         for (size_t i = 0; i < run->n_files; i++) {
-            bool take = !some || (pick->only_file >= 0 ? (size_t)pick->only_file == i
-                                                       : overlaps(run->files[i], job->inputs, upper));
+            bool take =
+                !some || (pick->only_file >= 0 ? (size_t)pick->only_file == i
+                                               : overlaps(run->files[i], job->inputs, upper));
             if (take) {
                 job->inputs[job->n_inputs++] = run->files[i];
                 job->bytes_in += run->files[i]->meta.size_bytes;
@@ -85,11 +88,12 @@ static int check_sums(struct compact_job *job)
     if (job->merge.rows_in == job->out.rows + job->rows_dropped &&
         job->merge.hash_in == job->out.hash + job->hash_dropped)
         return 0;
-    return err_set(&job->err, ERR_DATA_CORRUPTED,
-                   "compaction of tablet %llu/%u lost or changed rows: %llu in, %llu out, %llu dropped",
-                   (unsigned long long)job->lsm->id.storage, job->lsm->id.shard,
-                   (unsigned long long)job->merge.rows_in, (unsigned long long)job->out.rows,
-                   (unsigned long long)job->rows_dropped);
+    return err_set(
+        &job->err, ERR_DATA_CORRUPTED,
+        "compaction of tablet %llu/%u lost or changed rows: %llu in, %llu out, %llu dropped",
+        (unsigned long long)job->lsm->id.storage, job->lsm->id.shard,
+        (unsigned long long)job->merge.rows_in, (unsigned long long)job->out.rows,
+        (unsigned long long)job->rows_dropped);
 }
 
 static void run_slice(struct task *task, void *arg)
@@ -266,8 +270,8 @@ int lsm_compact(struct task *task, struct lsm *lsm, struct err *err)
     if (lsm->version->n_runs && !atomic_load(&lsm->dropped)) {
         lsm->compacting = true;
         lsm_slot_take(task, lsm);
-        struct lsm_pick pick = {.n_runs = lsm->version->n_runs, .into_last = true, .whole = true,
-                                .only_file = -1};
+        struct lsm_pick pick = {
+            .n_runs = lsm->version->n_runs, .into_last = true, .whole = true, .only_file = -1};
         code = lsm_run_compaction(task, lsm, &pick, err);
         lsm_slot_give(lsm->node);
         lsm->compacting = false;

@@ -221,8 +221,8 @@ static void install_received(struct lsm *lsm, const struct manifest_file *files,
     free(add);
 }
 
-int lsm_replace(struct task *task, struct lsm *lsm, const struct manifest_file *files, size_t n_files,
-                uint64_t index, struct manifest_edit *take_edit, struct err *err)
+int lsm_replace(struct task *task, struct lsm *lsm, const struct manifest_file *files,
+                size_t n_files, uint64_t index, struct manifest_edit *take_edit, struct err *err)
 {
     begin_exclusive(task, lsm);
     struct manifest_edit *edit = take_edit ? take_edit : manifest_edit_create();
@@ -245,8 +245,8 @@ int lsm_replace(struct task *task, struct lsm *lsm, const struct manifest_file *
     return code;
 }
 
-int lsm_ingest(struct task *task, struct lsm *lsm, const struct manifest_file *files, size_t n_files,
-               uint64_t index, struct err *err)
+int lsm_ingest(struct task *task, struct lsm *lsm, const struct manifest_file *files,
+               size_t n_files, uint64_t index, struct err *err)
 {
     begin_exclusive(task, lsm);
     uint64_t run = lsm->version->n_runs ? lsm->version->runs[0].id + 1 : 1;
@@ -296,8 +296,8 @@ static void free_bulk(struct lsm_bulk *bulk)
 int lsm_bulk_add(struct task *task, struct lsm_bulk *bulk, const struct lsm_write *w,
                  struct err *err)
 {
-    struct sst_row row = {.key = w->key, .key_len = w->key_len, .ts = w->ts,
-                          .deleted = w->op == LSM_DELETE};
+    struct sst_row row = {
+        .key = w->key, .key_len = w->key_len, .ts = w->ts, .deleted = w->op == LSM_DELETE};
     if (row.deleted) {
         row.moved_to = w->row;
         row.moved_len = w->row_len;

@@ -3,8 +3,8 @@
 
 #include "storage/lsm/lsm_int.h"
 
-/* Frozen memtables become one run. The job works on memtables nobody changes; the edit and the new version are the
- * core's. One flush a tablet at a time. */
+/* Frozen memtables become one run. The job works on memtables nobody changes; the edit and the
+ * new version are the core's. One flush a tablet at a time. */
 
 struct flush_job {
     struct lsm_node *node;
@@ -19,7 +19,8 @@ struct flush_job {
     struct err err;
 };
 
-/* The smallest (key, descending ts) of all cursors; the newer table wins a tie (it is the same version). */
+/* The smallest (key, descending ts) of all cursors; the newer table wins a tie (it is the same
+ * version). */
 static size_t pick_smallest(struct mem_node **at, size_t n)
 {
     size_t best = SIZE_MAX;
@@ -41,16 +42,14 @@ static size_t pick_smallest(struct mem_node **at, size_t n)
 static int add_node(struct task *task, struct flush_job *job, const struct mem_node *n,
                     struct datum *values)
 {
-    struct sst_row row = {.key = mem_node_key(n),
-                          .key_len = n->key_len,
-                          .ts = n->ts,
-                          .deleted = n->deleted};
+    struct sst_row row = {
+        .key = mem_node_key(n), .key_len = n->key_len, .ts = n->ts, .deleted = n->deleted};
     if (n->deleted) {
         row.moved_to = n->has_moved ? mem_node_row(n) : NULL;
         row.moved_len = n->row_len;
     } else {
-        int code = sst_row_values(job->schema->schema, mem_node_row(n), n->row_len, values,
-                                  &job->err);
+        int code =
+            sst_row_values(job->schema->schema, mem_node_row(n), n->row_len, values, &job->err);
         if (code)
             return code;
         row.values = values;

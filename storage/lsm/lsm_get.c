@@ -129,7 +129,8 @@ static int append_block_row(struct task *task, const struct lsm_found *f,
     size_t from = row->len;
     int code = 0;
     row_begin(row);
-    /* A block's columns ascend by id, as a row's must; the last ones are not columns of the table. */
+    /* A block's columns ascend by id, as a row's must; the last ones are not columns of the
+     * table. */
     for (uint16_t i = 0; code == 0 && i < f->block->n_cols; i++) {
         const struct enc_chunk *c = &f->block->cols[i];
         bool wanted = false;
@@ -152,8 +153,8 @@ static int append_block_row(struct task *task, const struct lsm_found *f,
     return code;
 }
 
-static int append_found(struct task *task, const struct lsm_found *f, const struct kv_schema *schema,
-                        struct buf *row, struct err *err)
+static int append_found(struct task *task, const struct lsm_found *f,
+                        const struct kv_schema *schema, struct buf *row, struct err *err)
 {
     if (f->node) {
         buf_put(row, mem_node_row(f->node), f->node->row_len);
@@ -161,8 +162,8 @@ static int append_found(struct task *task, const struct lsm_found *f, const stru
     }
     if (!lsm_found_deleted(f))
         return append_block_row(task, f, schema, row, err);
-    struct datum moved = f->block->moved ? enc_get(f->block->moved, f->row)
-                                         : datum_null(PHYS_BYTES);
+    struct datum moved =
+        f->block->moved ? enc_get(f->block->moved, f->row) : datum_null(PHYS_BYTES);
     if (!moved.null)
         buf_put(row, view_data(&moved.u.bytes), moved.u.bytes.len);
     return 0;
@@ -217,8 +218,8 @@ static bool before_end(const struct kv_span *span, const void *key, size_t len)
     return (!span->end && !span->end_len) || key_compare(key, len, span->end, span->end_len) < 0;
 }
 
-static hlc_time span_newest_mem(const struct memtable *m, const struct kv_span *span, hlc_time after,
-                                hlc_time newest)
+static hlc_time span_newest_mem(const struct memtable *m, const struct kv_span *span,
+                                hlc_time after, hlc_time newest)
 {
     if (atomic_load_explicit(&m->max_ts, memory_order_relaxed) <= after)
         return newest;
@@ -230,7 +231,8 @@ static hlc_time span_newest_mem(const struct memtable *m, const struct kv_span *
 }
 
 static hlc_time span_newest_block(const struct sst_block *b, const struct kv_span *span,
-                                  const struct sst_key_schema *keys, hlc_time after, hlc_time newest)
+                                  const struct sst_key_schema *keys, hlc_time after,
+                                  hlc_time newest)
 {
     struct arena arena;
     struct buf scratch = {0};

@@ -1,13 +1,17 @@
 /* lsm_int.h: the inside of storage/lsm.
  *
- *     lsm.c          tablet: life, writes, freezing, snapshots       lsm_node.c   node: files, budget, slots
- *     lsm_flush.c    frozen memtables -> run                         lsm_pick.c   what to compact (pure)
- *     lsm_compact.c  runs -> run                                     lsm_merge.c  merging rows of files
+ *     lsm.c          tablet: life, writes, freezing, snapshots       lsm_node.c   node: files,
+ *                                                                    budget, slots
+ *     lsm_flush.c    frozen memtables -> run                         lsm_pick.c   what to compact
+ *                                                                    (pure)
+ *     lsm_compact.c  runs -> run                                     lsm_merge.c  merging rows of
+ *                                                                    files
  *     lsm_get.c      points                                          lsm_scan*.c  scans
  *     lsm_files.c    snapshots out, ingest in, bulk building
  *
- * Counted objects: memtable, lsm_version (the set of runs), lsm_file (one sst and its description), lsm_schema,
- * lsm_snapshot (pins the others). All counts are atomic: readers let go on any core.
+ * Counted objects: memtable, lsm_version (the set of runs), lsm_file (one sst and its
+ * description), lsm_schema, lsm_snapshot (pins the others). All counts are atomic: readers let go
+ * on any core.
  */
 #ifndef CAIRN_STORAGE_LSM_LSM_INT_H
 #define CAIRN_STORAGE_LSM_LSM_INT_H
@@ -32,7 +36,7 @@ struct lsm_schema {
 /* One sst of this node, shared by every version (and tablet) that names it. */
 struct lsm_file {
     struct lsm_node *node;
-    uint32_t refs; /* under node->lock */
+    uint32_t refs;             /* under node->lock */
     struct manifest_file meta; /* keys are own memory */
     struct sst_file *sst;
 };
@@ -81,9 +85,9 @@ struct lsm {
     _Atomic bool dropped;
     bool closing;
     bool flushing, compacting, compact_wanted;
-    uint32_t background; /* fibers of ours */
-    struct wait_queue idle;  /* something in the background ended */
-    struct list_node link;   /* node->tablets */
+    uint32_t background;        /* fibers of ours */
+    struct wait_queue idle;     /* something in the background ended */
+    struct list_node link;      /* node->tablets */
     _Atomic uint64_t mem_bytes; /* of the live memtable */
     uint64_t mem_charged;
     _Atomic bool freeze_posted;
@@ -100,11 +104,11 @@ struct lsm_node {
     struct manifest *manifest;
     struct sst_store *store;
     struct lock lock;
-    struct list tablets;      /* struct lsm */
-    struct intmap files;      /* number -> struct lsm_file */
-    uint32_t slots_used;      /* compactions running */
-    struct list slot_waiters; /* struct lsm */
-    _Atomic uint64_t mem_bytes;    /* live memtables */
+    struct list tablets;        /* struct lsm */
+    struct intmap files;        /* number -> struct lsm_file */
+    uint32_t slots_used;        /* compactions running */
+    struct list slot_waiters;   /* struct lsm */
+    _Atomic uint64_t mem_bytes; /* live memtables */
     _Atomic uint64_t frozen_bytes;
     _Atomic uint64_t flushes, flushed_bytes, compactions, compacted_in, compacted_out, dropped;
     _Atomic bool failed;
@@ -128,10 +132,10 @@ void lsm_schema_unref(struct lsm_schema *s);
 void lsm_ref(struct lsm *lsm);
 void lsm_unref(struct lsm *lsm);
 void lsm_version_unref(struct lsm_version *v);
-/* old minus removed plus added, as a new version (one reference). Files of `add` carry their run in meta.run; references are
- * taken. */
-struct lsm_version *lsm_version_edit(const struct lsm_version *old, struct lsm_file **add, size_t n_add,
-                                     const uint64_t *remove, size_t n_remove);
+/* old minus removed plus added, as a new version (one reference). Files of `add` carry their
+ * run in meta.run; references are taken. */
+struct lsm_version *lsm_version_edit(const struct lsm_version *old, struct lsm_file **add,
+                                     size_t n_add, const uint64_t *remove, size_t n_remove);
 void lsm_install(struct lsm *lsm, struct lsm_version *take_version);
 /* Moves the memtable to the frozen ones. False: it is empty or too many are frozen. */
 bool lsm_freeze(struct lsm *lsm);
@@ -145,8 +149,8 @@ int lsm_flush_frozen(struct task *task, struct lsm *lsm, struct err *err) MUST_C
 struct lsm_pick {
     size_t first_run, n_runs; /* of the version, adjacent; the last run only when into_last */
     bool into_last;           /* output joins the last run (rewriting its overlapping files) */
-    bool whole;               /* every file of the runs, the last one included, overlapping or not */
-    int64_t only_file;        /* >= 0: this file of the last run alone, for its garbage */
+    bool whole;        /* every file of the runs, the last one included, overlapping or not */
+    int64_t only_file; /* >= 0: this file of the last run alone, for its garbage */
 };
 /* False: nothing to do. */
 bool lsm_pick_compaction(const struct lsm_version *v, uint64_t unit_bytes, hlc_time horizon,
@@ -167,7 +171,7 @@ struct lsm_out {
     struct sst_builder *builder;
     uint64_t number; /* of the file being built */
     uint64_t uid;
-    struct arena arena;     /* of files[].keys */
+    struct arena arena; /* of files[].keys */
     struct manifest_file *files;
     size_t n_files, cap_files;
     uint64_t rows, hash; /* as read back */
@@ -186,10 +190,13 @@ void lsm_out_done(struct lsm_out *out);
 /* Drops versions nobody can see: call for each version of a key in order (newest first). */
 struct lsm_gc {
     hlc_time horizon;
-    bool bottom;      /* nothing older exists anywhere: tombstones may go */
-    bool covered;     /* a version <= horizon of this key was kept or dropped as a tombstone */
+    bool bottom;  /* nothing older exists anywhere: tombstones may go */
+    bool covered; /* a version <= horizon of this key was kept or dropped as a tombstone */
 };
-static inline void lsm_gc_new_key(struct lsm_gc *gc) { gc->covered = false; }
+static inline void lsm_gc_new_key(struct lsm_gc *gc)
+{
+    gc->covered = false;
+}
 static inline bool lsm_gc_keep(struct lsm_gc *gc, hlc_time ts, bool deleted)
 {
     if (ts > gc->horizon)

@@ -120,8 +120,8 @@ static int fill_values(struct task *task, struct lsm_merge *m, struct lsm_merge_
         if (!enc_is_blob(c, s->row))
             continue;
         struct bytes_view view;
-        int code = sst_file_blob(task, s->files[s->file]->sst, &m->values[i], &m->arena, NULL, &view,
-                                 err);
+        int code =
+            sst_file_blob(task, s->files[s->file]->sst, &m->values[i], &m->arena, NULL, &view, err);
         if (code)
             return code;
         m->values[i].u.bytes = view;
@@ -168,8 +168,8 @@ static int start(struct task *task, struct lsm_merge *m, struct err *err)
 int lsm_merge_next(struct task *task, struct lsm_merge *m, bool *found, struct sst_row *row,
                    struct err *err)
 {
-    int code = m->started ? advance(task, m, &m->sources[m->current], false, err)
-                          : start(task, m, err);
+    int code =
+        m->started ? advance(task, m, &m->sources[m->current], false, err) : start(task, m, err);
     if (code)
         return code;
     struct lsm_merge_source *best = NULL;

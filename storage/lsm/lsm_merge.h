@@ -1,7 +1,8 @@
 /* lsm_merge.h: the rows of several runs in one order, for compaction.
  *
- * A source is a sequence of files with disjoint, ascending keys; blocks are read past the cache, one a source at a time. Rows
- * come in (key, descending timestamp) order; the same version in two sources comes once. Runs in a job.
+ * A source is a sequence of files with disjoint, ascending keys; blocks are read past the cache,
+ * one a source at a time. Rows come in (key, descending timestamp) order; the same version in two
+ * sources comes once. Runs in a job.
  */
 #ifndef CAIRN_STORAGE_LSM_LSM_MERGE_H
 #define CAIRN_STORAGE_LSM_LSM_MERGE_H
@@ -37,7 +38,8 @@ struct lsm_merge {
 void lsm_merge_init(struct lsm_merge *m, const struct kv_schema *schema, size_t n_sources);
 /* files is borrowed until done. */
 void lsm_merge_add(struct lsm_merge *m, struct lsm_file **files, size_t n_files);
-/* *found false at the end. The row is valid until the next call. Its hash and count are added to rows_in, hash_in. */
+/* *found false at the end. The row is valid until the next call. Its hash and count are added
+ * to rows_in, hash_in. */
 int lsm_merge_next(struct task *task, struct lsm_merge *m, bool *found, struct sst_row *row,
                    struct err *err) MUST_CHECK;
 void lsm_merge_done(struct lsm_merge *m);

@@ -69,7 +69,10 @@ void lsm_node_close(struct task *task, struct lsm_node *node)
     free(node);
 }
 
-struct manifest *lsm_node_manifest(struct lsm_node *node) { return node->manifest; }
+struct manifest *lsm_node_manifest(struct lsm_node *node)
+{
+    return node->manifest;
+}
 
 void lsm_fail(struct lsm_node *node, const struct err *err)
 {

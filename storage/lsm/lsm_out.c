@@ -26,9 +26,8 @@ static int begin_file(struct task *task, struct lsm_out *out, struct err *err)
     out->number = manifest_file_number(out->node->manifest);
     out->uid = lsm_new_uid(out->node);
     manifest_file_path(out->node->manifest, out->number, path, sizeof path);
-    struct sst_builder_config config = {.schema = out->schema,
-                                        .uid = out->uid,
-                                        .block_bytes = out->block_bytes};
+    struct sst_builder_config config = {
+        .schema = out->schema, .uid = out->uid, .block_bytes = out->block_bytes};
     return sst_builder_open(task, path, &config, &out->builder, err);
 }
 

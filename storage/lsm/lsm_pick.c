@@ -1,9 +1,10 @@
 #include "storage/lsm/lsm_int.h"
 
-/* Tiers above a leveled last run. A run's tier is how often 8 goes into its size, counted from the size of a flush.
- * Three runs in a tier (or too many of lower ones) are merged with everything newer; when what lies above the
- * last run reaches an eighth of it, or runs are many, all of it joins the last run. A file of the last run that is
- * mostly dead versions is rewritten alone. */
+/* Tiers above a leveled last run. A run's tier is how often 8 goes into its size, counted from
+ * the size of a flush. Three runs in a tier (or too many of lower ones) are merged with
+ * everything newer; when what lies above the last run reaches an eighth of it, or runs are
+ * many, all of it joins the last run. A file of the last run that is mostly dead versions is
+ * rewritten alone. */
 
 enum { RATIO = 8, RUNS_A_TIER = 2, UPPER_RUNS_MAX = 7, GARBAGE_SHARE = 3 };
 
@@ -25,8 +26,8 @@ static bool pick_garbage(const struct lsm_version *v, hlc_time horizon, struct l
         uint64_t dead = f->row_count - f->key_count + f->delete_count;
         if (f->max_ts > horizon || dead * GARBAGE_SHARE < f->row_count || dead == 0)
             continue;
-        *pick = (struct lsm_pick){.first_run = v->n_runs - 1, .n_runs = 1, .into_last = true,
-                                  .only_file = (int64_t)i};
+        *pick = (struct lsm_pick){
+            .first_run = v->n_runs - 1, .n_runs = 1, .into_last = true, .only_file = (int64_t)i};
         return true;
     }
     return false;

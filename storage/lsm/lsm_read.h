@@ -1,14 +1,16 @@
 /* lsm_read.h: finding the version of a key a reader sees; shared by points and scans.
  *
- * Every source is asked (newest first, skipping those whose timestamps cannot win): the newest version <= ts over all of
- * them is the answer, so nothing relies on the order in which versions of a key were written.
+ * Every source is asked (newest first, skipping those whose timestamps cannot win): the newest
+ * version <= ts over all of them is the answer, so nothing relies on the order in which versions
+ * of a key were written.
  */
 #ifndef CAIRN_STORAGE_LSM_LSM_READ_H
 #define CAIRN_STORAGE_LSM_LSM_READ_H
 
 #include "storage/lsm/lsm_int.h"
 
-/* Where a version lies: in a memtable (which the snapshot pins) or in a pinned block. Neither: not found. */
+/* Where a version lies: in a memtable (which the snapshot pins) or in a pinned block. Neither:
+ * not found. */
 struct lsm_found {
     hlc_time ts;
     const struct mem_node *node;
@@ -17,7 +19,10 @@ struct lsm_found {
     struct lsm_file *file; /* of block; borrowed from the snapshot */
 };
 
-static inline bool lsm_found_any(const struct lsm_found *f) { return f->node || f->block; }
+static inline bool lsm_found_any(const struct lsm_found *f)
+{
+    return f->node || f->block;
+}
 static inline bool lsm_found_deleted(const struct lsm_found *f)
 {
     return f->node ? f->node->deleted : sst_block_is_deleted(f->block, f->row);

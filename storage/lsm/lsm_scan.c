@@ -1,7 +1,7 @@
+#include "storage/lsm/lsm_scan_int.h"
+
 #include <assert.h>
 #include <stdlib.h>
-
-#include "storage/lsm/lsm_scan_int.h"
 
 /* ---- opening ---- */
 
@@ -40,7 +40,8 @@ static void set_up_columns(struct lsm_scan *scan)
 static void set_up_sources(struct lsm_scan *scan)
 {
     const struct lsm_snapshot *s = scan->snapshot;
-    scan->sources = arena_array(&scan->arena, struct scan_source, s->n_mems + s->version->n_runs + 1);
+    scan->sources =
+        arena_array(&scan->arena, struct scan_source, s->n_mems + s->version->n_runs + 1);
     for (size_t i = 0; i < s->n_mems; i++)
         if (memtable_first(s->mems[i]))
             scan->sources[scan->n_sources++].mem = s->mems[i];
@@ -50,8 +51,8 @@ static void set_up_sources(struct lsm_scan *scan)
         scan->sources[scan->n_sources - 1].is_oldest = true;
 }
 
-int lsm_scan_open(struct task *task, struct lsm_snapshot *snapshot, const struct lsm_scan_spec *spec,
-                  struct lsm_scan **out, struct err *err)
+int lsm_scan_open(struct task *task, struct lsm_snapshot *snapshot,
+                  const struct lsm_scan_spec *spec, struct lsm_scan **out, struct err *err)
 {
     for (uint16_t i = 0; i < spec->n_columns; i++)
         for (uint16_t k = 0; k <= spec->schema->n_columns; k++) {
@@ -97,7 +98,10 @@ void lsm_scan_close(struct lsm_scan *scan)
     free(scan);
 }
 
-hlc_time lsm_scan_uncertain(const struct lsm_scan *scan) { return scan->uncertain; }
+hlc_time lsm_scan_uncertain(const struct lsm_scan *scan)
+{
+    return scan->uncertain;
+}
 
 void lsm_scan_stats_add(const struct lsm_scan *scan, struct kv_scan_stats *to)
 {
@@ -130,8 +134,7 @@ static int row_matches(struct task *task, struct lsm_scan *scan, const struct sc
     for (uint16_t i = 0; i < scan->spec.n_tests && *matches; i++) {
         struct datum d;
         arena_reset(&scan->scratch);
-        int code =
-            scan_value(task, scan, row, &scan->test_columns[i], &scan->scratch, &d, err);
+        int code = scan_value(task, scan, row, &scan->test_columns[i], &scan->scratch, &d, err);
         if (code)
             return code;
         *matches = enc_test_match(&scan->tests[i], &d);
@@ -190,8 +193,8 @@ static int look_at_source(struct task *task, struct lsm_scan *scan, struct scan_
         if (ts > scan->spec.ts)
             continue;
         if (ts > *best_ts) {
-            *best = (struct scan_row){.block = s->block, .row = row,
-                                      .file = s->run->files[s->file_at]};
+            *best =
+                (struct scan_row){.block = s->block, .row = row, .file = s->run->files[s->file_at]};
             *best_ts = ts;
         }
         break;
@@ -213,8 +216,8 @@ static int merge_key(struct task *task, struct lsm_scan *scan, const uint8_t *ke
         if (!s->ended && key_compare(s->key, s->key_len, copy.data, copy.len) == 0)
             code = look_at_source(task, scan, s, &best, &best_ts, err);
     }
-    bool deleted = best.node ? best.node->deleted
-                             : best.block && sst_block_is_deleted(best.block, best.row);
+    bool deleted =
+        best.node ? best.node->deleted : best.block && sst_block_is_deleted(best.block, best.row);
     if (code == 0 && (best.node || best.block) && !deleted)
         code = test_and_append(task, scan, &best, err);
     for (size_t i = 0; i < scan->n_sources && code == 0; i++) {
@@ -247,8 +250,8 @@ static int64_t visible_row(struct lsm_scan *scan, const struct sst_block *b, uin
 }
 
 /* live: bit k = row first + k is visible. Keys are whole within [first, first + n). */
-static void mark_visible(struct lsm_scan *scan, const struct sst_block *b, uint32_t first, uint32_t n,
-                         uint64_t *live)
+static void mark_visible(struct lsm_scan *scan, const struct sst_block *b, uint32_t first,
+                         uint32_t n, uint64_t *live)
 {
     memset(live, 0, BATCH_WORDS * 8);
     if (block_settled(scan, b)) {
@@ -284,8 +287,8 @@ static int take_keys(struct task *task, struct lsm_scan *scan, struct scan_sourc
         uint32_t start = s->row, end = sst_block_key_end(s->block, start);
         int64_t seen = visible_row(scan, s->block, start, end);
         if (seen >= 0) {
-            struct scan_row row = {.block = s->block, .row = (uint32_t)seen,
-                                   .file = s->run->files[s->file_at]};
+            struct scan_row row = {
+                .block = s->block, .row = (uint32_t)seen, .file = s->run->files[s->file_at]};
             int code = test_and_append(task, scan, &row, err);
             if (code)
                 return code;
@@ -297,7 +300,8 @@ static int take_keys(struct task *task, struct lsm_scan *scan, struct scan_sourc
     return scan_source_at(task, scan, s, s->row, err);
 }
 
-/* As many rows of [row, end) as fit a batch, ending between keys. 0: one key has more versions than that. */
+/* As many rows of [row, end) as fit a batch, ending between keys. 0: one key has more versions
+ * than that. */
 static uint32_t cut_slice(const struct sst_block *b, uint32_t row, uint32_t end, uint32_t rows_max)
 {
     if (end - row <= rows_max)
@@ -331,8 +335,8 @@ static int take_slice(struct task *task, struct lsm_scan *scan, struct scan_sour
         for (uint32_t k = 0; k < n && count; k++) {
             if (!bit_get(live, k))
                 continue;
-            struct scan_row row = {.block = s->block, .row = first + k,
-                                   .file = s->run->files[s->file_at]};
+            struct scan_row row = {
+                .block = s->block, .row = first + k, .file = s->run->files[s->file_at]};
             append_row(scan, &row);
         }
     } else if (count) {
@@ -364,7 +368,8 @@ static bool is_beyond(const struct lsm_scan *scan, const void *key, size_t len,
     return scan->spec.reverse ? cmp < 0 : cmp >= 0;
 }
 
-/* Rows [*lo, *hi) of the loaded block that lie within the limit, on the scan's side of the cursor. */
+/* Rows [*lo, *hi) of the loaded block that lie within the limit, on the scan's side of the
+ * cursor. */
 static void find_stretch(struct lsm_scan *scan, struct scan_source *s, const struct limit *limit,
                          uint32_t *lo, uint32_t *hi)
 {
@@ -383,7 +388,8 @@ static void find_stretch(struct lsm_scan *scan, struct scan_source *s, const str
         *hi = at;
         return;
     }
-    /* Backward the limit is excluded when a source stands there, included when it is the span's start. */
+    /* Backward the limit is excluded when a source stands there, included when it is the span's
+     * start. */
     bool is_start = limit->key == scan->span.start;
     if (!is_start && at < s->block->n_rows &&
         sst_block_compare(s->block, at, &probe, &scan->bytes) == 0)
@@ -544,7 +550,8 @@ static int step_points(struct task *task, struct lsm_scan *scan, bool *ended, st
             note_version(scan, found.ts);
         lsm_found_done(&found);
     }
-    code = lsm_find(task, scan->snapshot, span->start, span->start_len, ts, &scan->reads, &found, err);
+    code =
+        lsm_find(task, scan->snapshot, span->start, span->start_len, ts, &scan->reads, &found, err);
     if (code)
         return code;
     scan->stats.versions_seen += lsm_found_any(&found);
@@ -588,12 +595,10 @@ int lsm_scan_next(struct task *task, struct lsm_scan *scan, uint32_t rows_max,
 
 /* ---- cutting a span into parts ---- */
 
-
 static bool in_span(const struct kv_span *span, const void *key, size_t len)
 {
     return key_compare(key, len, span->start, span->start_len) > 0 &&
-           ((!span->end && !span->end_len) ||
-            key_compare(key, len, span->end, span->end_len) < 0);
+           ((!span->end && !span->end_len) || key_compare(key, len, span->end, span->end_len) < 0);
 }
 
 /* Cuts by the blocks of the biggest run: good enough, since the rest is small or alike. */

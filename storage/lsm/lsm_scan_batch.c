@@ -50,7 +50,8 @@ void scan_drop_pins(struct lsm_scan *scan)
 }
 
 /* The batch takes over the scan's pins. */
-static struct batch *begin_batch(struct lsm_scan *scan, uint32_t n_rows, struct mem_account *account)
+static struct batch *begin_batch(struct lsm_scan *scan, uint32_t n_rows,
+                                 struct mem_account *account)
 {
     const struct lsm_scan_spec *spec = &scan->spec;
     uint32_t n_cols = (uint32_t)spec->n_columns + spec->with_key + spec->with_span + spec->with_ts;
@@ -100,8 +101,13 @@ static void set_encoded(struct lsm_scan *scan, struct vec *v, const struct enc_c
 {
     struct scan_enc *e = arena_new(arena, struct scan_enc);
     *e = (struct scan_enc){c, scan->counters, column};
-    *v = (struct vec){.kind = c->kind, .form = VEC_ENCODED, .dec_scale = c->dec_scale, .n = n,
-                      .codec = &column_codec, .enc = e, .enc_row = first};
+    *v = (struct vec){.kind = c->kind,
+                      .form = VEC_ENCODED,
+                      .dec_scale = c->dec_scale,
+                      .n = n,
+                      .codec = &column_codec,
+                      .enc = e,
+                      .enc_row = first};
     v->valid = enc_validity(c, first, n, arena);
 }
 
@@ -116,8 +122,12 @@ static void set_dict(struct vec *v, const struct enc_chunk *c, uint32_t first, u
     }
     uint16_t *codes = arena_alloc(arena, (size_t)n * sizeof *codes);
     enc_decode_codes(c, first, n, codes);
-    *v = (struct vec){.kind = c->kind, .form = VEC_DICT, .dec_scale = c->dec_scale, .n = n,
-                      .dict = dict, .codes = codes};
+    *v = (struct vec){.kind = c->kind,
+                      .form = VEC_DICT,
+                      .dec_scale = c->dec_scale,
+                      .n = n,
+                      .dict = dict,
+                      .codes = codes};
     v->valid = enc_validity(c, first, n, arena);
 }
 
@@ -151,7 +161,8 @@ static void note_bounds(struct scan_source *s, const struct scan_column *col, st
     uint32_t nulls = 0;
     bool has = false;
     struct datum min, max;
-    if (!s->zones || !sst_zones_get(s->zones, col->id, s->block_at, &nulls, &has, &min, &max) || !has)
+    if (!s->zones || !sst_zones_get(s->zones, col->id, s->block_at, &nulls, &has, &min, &max) ||
+        !has)
         return;
     v->min_max = arena_array(arena, struct datum, 2);
     v->min_max[0] = datum_copy(&min, arena);
@@ -176,8 +187,8 @@ static int set_slice_column(struct task *task, struct lsm_scan *scan, struct sca
         struct datum d = enc_get(c, 0);
         vec_const(v, &d, n, b->arena);
     } else if (c->blobs) {
-        int code = set_fetched(task, scan, v, c, s->run->files[s->file_at], first, n, live,
-                               b->arena, err);
+        int code =
+            set_fetched(task, scan, v, c, s->run->files[s->file_at], first, n, live, b->arena, err);
         if (code)
             return code;
         count_decoded(scan->counters, column, n);
@@ -201,8 +212,7 @@ static void set_keys(struct scan_source *s, uint32_t first, uint32_t n, const ui
             continue;
         buf_reset(scratch);
         sst_block_key(s->block, first + k, scratch);
-        ((struct bytes_view *)v->data)[k] =
-            view_copy(arena, scratch->data, (uint32_t)scratch->len);
+        ((struct bytes_view *)v->data)[k] = view_copy(arena, scratch->data, (uint32_t)scratch->len);
     }
 }
 

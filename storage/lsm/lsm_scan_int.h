@@ -4,9 +4,10 @@
  *     lsm_scan_source.c  cursors over memtables and runs, forward and backward
  *     lsm_scan_batch.c   batches: slices of a block as they lie, or rows gathered from many places
  *
- * A source stands on a key: all sources of a snapshot (memtables newest first, then runs newest first) are merged by key. A
- * run's cursor knows its key from the index before its block is loaded. The stretch of one source up to the next key
- * of any other needs no merging: of a block it is a slice.
+ * A source stands on a key: all sources of a snapshot (memtables newest first, then runs newest
+ * first) are merged by key. A run's cursor knows its key from the index before its block is
+ * loaded. The stretch of one source up to the next key of any other needs no merging: of a block
+ * it is a slice.
  */
 #ifndef CAIRN_STORAGE_LSM_LSM_SCAN_INT_H
 #define CAIRN_STORAGE_LSM_LSM_SCAN_INT_H
@@ -26,8 +27,9 @@ struct scan_source {
     struct sst_index *index; /* of the file; pinned */
     struct sst_zones *zones; /* likewise; only with tests */
     uint32_t block_at;
-    struct sst_block *block; /* NULL: not loaded; the cursor stands at its first (reverse: last) key */
-    uint32_t row;            /* a version of the current key (its newest) */
+    struct sst_block
+        *block;   /* NULL: not loaded; the cursor stands at its first (reverse: last) key */
+    uint32_t row; /* a version of the current key (its newest) */
     bool is_oldest;
     bool ended;
     bool mask_ready; /* mask holds the tests' results on the block */
@@ -67,9 +69,9 @@ struct scan_counters {
 struct lsm_scan {
     struct lsm_snapshot *snapshot;
     struct lsm_scan_spec spec;
-    struct arena arena;   /* of the scan */
-    struct arena scratch; /* of one step */
-    struct buf bytes;     /* scratch keys */
+    struct arena arena;          /* of the scan */
+    struct arena scratch;        /* of one step */
+    struct buf bytes;            /* scratch keys */
     struct scan_column *columns; /* [n_columns] */
     struct scan_column *test_columns;
     struct enc_test *tests;
@@ -97,7 +99,8 @@ int scan_source_seek(struct task *task, struct lsm_scan *scan, struct scan_sourc
 /* Past the current key, in the scan's direction. */
 int scan_source_next(struct task *task, struct lsm_scan *scan, struct scan_source *s,
                      struct err *err) MUST_CHECK;
-/* Onto row `row` (the first version of a key) of the loaded block; behind its rows (or before them): on to the next block. */
+/* Onto row `row` (the first version of a key) of the loaded block; behind its rows (or before
+ * them): on to the next block. */
 int scan_source_at(struct task *task, struct lsm_scan *scan, struct scan_source *s, int64_t row,
                    struct err *err) MUST_CHECK;
 /* Loads the block the cursor stands at. */

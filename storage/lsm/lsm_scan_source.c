@@ -56,7 +56,8 @@ static int open_file_index(struct task *task, struct lsm_scan *scan, struct scan
     return code;
 }
 
-/* The cursor stands at an edge of block_at, which is not loaded: its key is known from the index. */
+/* The cursor stands at an edge of block_at, which is not loaded: its key is known from the
+ * index. */
 static void stand_at_edge(struct lsm_scan *scan, struct scan_source *s)
 {
     struct sst_index_entry e = sst_index_get(s->index, s->block_at);
@@ -101,8 +102,8 @@ int scan_source_load(struct task *task, struct lsm_scan *scan, struct scan_sourc
     if (s->block)
         return 0;
     struct sst_index_entry e = sst_index_get(s->index, s->block_at);
-    int code = sst_file_block(task, s->run->files[s->file_at]->sst, &e, &scan->reads, &s->block,
-                              err);
+    int code =
+        sst_file_block(task, s->run->files[s->file_at]->sst, &e, &scan->reads, &s->block, err);
     if (code)
         return code;
     s->mask_ready = false;
@@ -122,7 +123,8 @@ int scan_source_at(struct task *task, struct lsm_scan *scan, struct scan_source 
 
 /* ---- seeking ---- */
 
-/* First file whose last key is >= key, or (reverse) last file whose first key is < key. n_files: none. */
+/* First file whose last key is >= key, or (reverse) last file whose first key is < key.
+ * n_files: none. */
 static size_t seek_file(const struct lsm_run *run, const void *key, size_t len, bool reverse)
 {
     size_t lo = 0, hi = run->n_files;
@@ -168,22 +170,25 @@ static int seek_forward(struct task *task, struct lsm_scan *scan, struct scan_so
     return scan_source_at(task, scan, s, row, err);
 }
 
-static bool has_end(const struct kv_span *span) { return span->end || span->end_len; }
+static bool has_end(const struct kv_span *span)
+{
+    return span->end || span->end_len;
+}
 
 static int seek_backward(struct task *task, struct lsm_scan *scan, struct scan_source *s,
                          struct err *err)
 {
     const struct kv_span *span = &scan->span;
-    s->file_at = has_end(span) ? seek_file(s->run, span->end, span->end_len, true)
-                               : s->run->n_files - 1;
+    s->file_at =
+        has_end(span) ? seek_file(s->run, span->end, span->end_len, true) : s->run->n_files - 1;
     s->ended = s->file_at >= s->run->n_files;
     if (s->ended)
         return 0;
     int code = open_file_index(task, scan, s, err);
     if (code)
         return code;
-    uint32_t at = has_end(span) ? sst_index_seek(s->index, span->end, span->end_len)
-                                : s->index->n_blocks;
+    uint32_t at =
+        has_end(span) ? sst_index_seek(s->index, span->end, span->end_len) : s->index->n_blocks;
     /* Block `at` holds the bound or lies behind it. */
     bool inside = false;
     if (at < s->index->n_blocks) {
@@ -266,9 +271,10 @@ bool scan_block_pruned(struct lsm_scan *scan, struct scan_source *s)
         bool has = false;
         struct datum min, max;
         enum enc_zone zone;
-        if (sst_zones_get(s->zones, scan->tests[i].column_id, s->block_at, &nulls, &has, &min, &max))
-            zone = enc_test_zone(&scan->tests[i], has ? &min : NULL, has ? &max : NULL, nulls,
-                                 e.rows);
+        if (sst_zones_get(s->zones, scan->tests[i].column_id, s->block_at, &nulls, &has, &min,
+                          &max))
+            zone =
+                enc_test_zone(&scan->tests[i], has ? &min : NULL, has ? &max : NULL, nulls, e.rows);
         else
             zone = enc_test_match(&scan->tests[i], &scan->test_columns[i].absent) ? ENC_ZONE_ALL
                                                                                   : ENC_ZONE_NONE;

@@ -53,7 +53,10 @@ void manifest_file_path(const struct manifest *m, uint64_t number, char *out, si
     assert(n > 0 && (size_t)n < size);
 }
 
-const char *manifest_dir(const struct manifest *m) { return m->dir; }
+const char *manifest_dir(const struct manifest *m)
+{
+    return m->dir;
+}
 
 static void state_path(const struct manifest *m, uint64_t number, char *out, size_t size)
 {
@@ -61,7 +64,8 @@ static void state_path(const struct manifest *m, uint64_t number, char *out, siz
     assert(n > 0 && (size_t)n < size);
 }
 
-static void log_path(const struct manifest *m, uint64_t generation, int copy, char *out, size_t size)
+static void log_path(const struct manifest *m, uint64_t generation, int copy, char *out,
+                     size_t size)
 {
     int n = snprintf(out, size, "%s/manifest/%016llx.%c", m->dir, (unsigned long long)generation,
                      'a' + copy);
@@ -114,7 +118,8 @@ static bool decode_record(const uint8_t *data, uint64_t len, uint64_t offset, ui
     uint64_t body = load_le32(at + 4), size = (MANIFEST_REC_BYTES + body + 7) & ~(uint64_t)7;
     if (size > len - offset || load_le32(at) != checksum(at, body, generation, offset))
         return false;
-    *r = (struct record){load_le64(at + 8), load_le64(at + 16), at + MANIFEST_REC_BYTES, body, size};
+    *r =
+        (struct record){load_le64(at + 8), load_le64(at + 16), at + MANIFEST_REC_BYTES, body, size};
     return true;
 }
 
@@ -212,8 +217,7 @@ static int write_blob(struct task *task, struct manifest *m, struct manifest_blo
     enum fs_result result;
     state_path(m, number, path, sizeof path);
     sub_dir(m, "state", dir, sizeof dir);
-    int code =
-        file_open(task, path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &result, &file, err);
+    int code = file_open(task, path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &result, &file, err);
     if (code)
         return code;
     code = file_pwrite(task, file, blob->state.data, blob->state.len, 0, err);
@@ -268,7 +272,8 @@ static void apply_edits(struct manifest *m, struct manifest_commit *list, struct
     lock_give(&m->lock);
 }
 
-/* A number may have been dropped and named again by later edits of the same batch (never is; numbers are not reused). */
+/* A number may have been dropped and named again by later edits of the same batch (never is;
+ * numbers are not reused). */
 static void remove_dropped(struct task *task, struct manifest *m, struct buf *dropped,
                            struct buf *dropped_ckp)
 {
@@ -414,7 +419,8 @@ static bool next_record(struct manifest *m, const struct log_copy copies[2], uin
     return true;
 }
 
-/* Largest `durable` of any record behind `offset`: proof that what stands there once was durable. */
+/* Largest `durable` of any record behind `offset`: proof that what stands there once was
+ * durable. */
 static uint64_t proven_behind(const struct log_copy copies[2], uint64_t offset, uint64_t generation)
 {
     uint64_t proven = 0;
@@ -510,7 +516,8 @@ static int load_log(struct task *task, struct manifest *m, struct err *err)
         code = load_generation(task, m, list[i], &result, err);
         loaded = code == 0 && result == LOAD_OK;
     }
-    /* Generation 1 begins with the empty state: a crash while it was first written loses nothing. */
+    /* Generation 1 begins with the empty state: a crash while it was first written loses
+     * nothing. */
     if (code == 0 && !loaded && !(n == 1 && list[0] == 1))
         code = err_set(err, ERR_DATA_CORRUPTED, "no generation of the manifest can be read");
     m->generation = n ? list[n - 1] : 0;

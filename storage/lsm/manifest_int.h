@@ -1,19 +1,25 @@
-/* manifest_int.h: the manifest's inside: state in memory (manifest_state.c), log and lane (manifest.c).
+/* manifest_int.h: the manifest's inside: state in memory (manifest_state.c), log and lane
+ * (manifest.c).
  *
  * Log file manifest/<16 hex digits of generation>.a and .b, the same bytes in both:
  *
- *      0  "CAIRNMAN"  8 u32 version = 1  12 u32 0  16 u64 generation  24 u32 0  28 u32 crc32c of 0..27
+ *      0  "CAIRNMAN"  8 u32 version = 1  12 u32 0  16 u64 generation  24 u32 0
+ *     28  u32 crc32c of 0..27
  *     32  records, multiples of 8:
  *           0 u32 crc32c of generation (u64), offset (u64), bytes 4 .. 24 + body
- *           4 u32 body bytes   8 u64 number, rising by one   16 u64 durable: offset known synced in both copies
+ *           4 u32 body bytes   8 u64 number, rising by one
+ *          16 u64 durable: offset known synced in both copies
  *          24 body
  *
- * The first record of a file is the whole state; an edit and the state have the same form, a list of operations:
+ * The first record of a file is the whole state; an edit and the state have the same form, a list
+ * of operations:
  *     u8 op, then varints (bytes: length first):
  *      1 tablet      storage shard group flushed schema     2 drop tablet   storage shard
- *      3 file        storage shard number uid generation size rows keys deletes raw min_ts max_ts run min_key max_key
+ *      3 file        storage shard number uid generation size rows keys deletes raw min_ts max_ts
+ *                    run min_key max_key
  *      4 no file     storage shard number                   5 flushed       storage shard index
- *      6 group       group index inline bytes               7 group         group index number size crc (a file)
+ *      6 group       group index inline bytes
+ *      7 group       group index number size crc (a file of its own)
  *      8 drop group  group                                  9 next number   number
  */
 #ifndef CAIRN_STORAGE_LSM_MANIFEST_INT_H
@@ -94,7 +100,8 @@ struct manifest_edit {
 /* Called on the lane, for each sst whose last reference a durable edit dropped. */
 typedef void manifest_dropped_fn(void *arg, uint64_t number);
 void manifest_on_dropped(struct manifest *m, manifest_dropped_fn *fn, void *arg);
-/* manifest_commit in two steps: queued when start returns (order is the order of calls); then wait. */
+/* manifest_commit in two steps: queued when start returns (order is the order of calls); then
+ * wait. */
 struct manifest_commit;
 struct manifest_commit *manifest_commit_start(struct task *task, struct manifest *manifest,
                                               struct manifest_edit *take_edit);

@@ -261,20 +261,37 @@ bool manifest_state_apply(struct manifest_state *s, const uint8_t *body, size_t 
     struct buf_reader in = buf_reader_of(body, len);
     while (buf_reader_left(&in) && !in.bad) {
         switch (buf_take_u8(&in)) {
-        case MF_TABLET: apply_tablet(s, &in); break;
-        case MF_TABLET_DROP: apply_tablet_drop(s, &in); break;
-        case MF_FILE_ADD: apply_file_add(s, &in); break;
-        case MF_FILE_REMOVE: apply_file_remove(s, &in); break;
-        case MF_FLUSHED: apply_flushed(s, &in); break;
-        case MF_GROUP_INLINE: apply_group(s, &in, false); break;
-        case MF_GROUP_FILE: apply_group(s, &in, true); break;
-        case MF_GROUP_DROP: apply_group_drop(s, &in); break;
+        case MF_TABLET:
+            apply_tablet(s, &in);
+            break;
+        case MF_TABLET_DROP:
+            apply_tablet_drop(s, &in);
+            break;
+        case MF_FILE_ADD:
+            apply_file_add(s, &in);
+            break;
+        case MF_FILE_REMOVE:
+            apply_file_remove(s, &in);
+            break;
+        case MF_FLUSHED:
+            apply_flushed(s, &in);
+            break;
+        case MF_GROUP_INLINE:
+            apply_group(s, &in, false);
+            break;
+        case MF_GROUP_FILE:
+            apply_group(s, &in, true);
+            break;
+        case MF_GROUP_DROP:
+            apply_group_drop(s, &in);
+            break;
         case MF_NEXT_NUMBER: {
             uint64_t next = buf_take_varint(&in);
             s->next_number = next > s->next_number ? next : s->next_number;
             break;
         }
-        default: in.bad = true;
+        default:
+            in.bad = true;
         }
     }
     return !in.bad;

@@ -46,8 +46,8 @@ void memtable_unref(struct memtable *m)
     free(m);
 }
 
-/* 64 bits that order like keys, as far as they tell: a key begins with the marker of its first part (1..3), then come the
- * bytes that differ. */
+/* 64 bits that order like keys, as far as they tell: a key begins with the marker of its first
+ * part (1..3), then come the bytes that differ. */
 static uint64_t abbreviate(const uint8_t *key, uint32_t len)
 {
     uint8_t head[8] = {0};
@@ -113,7 +113,8 @@ static struct mem_node *find_place(const struct memtable *m, const struct target
     return next_at(at, 0);
 }
 
-/* Near the last insertion: its path is right on every level but few steps off. False: search from the top. */
+/* Near the last insertion: its path is right on every level but few steps off. False: search
+ * from the top. */
 static bool find_near(struct memtable *m, const struct target *t, int height, struct mem_node **at)
 {
     struct mem_node *low = m->before[0];
@@ -178,12 +179,16 @@ struct mem_node *memtable_seek(const struct memtable *m, const void *key, uint32
     return find_place(m, &t, NULL);
 }
 
-struct mem_node *memtable_first(const struct memtable *m) { return next_at(m->head, 0); }
+struct mem_node *memtable_first(const struct memtable *m)
+{
+    return next_at(m->head, 0);
+}
 
 struct mem_node *memtable_last_before(const struct memtable *m, const void *key, uint32_t key_len)
 {
     struct mem_node *at = m->head;
-    /* Before every version of the key, the newest (HLC_MAX) included; without a key: behind everything. */
+    /* Before every version of the key, the newest (HLC_MAX) included; without a key: behind
+     * everything. */
     struct target t = {key, key_len, HLC_MAX, key ? abbreviate(key, key_len) : UINT64_MAX};
     for (int level = MEMTABLE_HEIGHT_MAX - 1; level >= 0; level--) {
         struct mem_node *n;

@@ -1,8 +1,9 @@
 /* memtable.h: recent versions of a tablet, in memory, ordered by (key, descending timestamp).
  *
- * A skip list: one writer (the tablet's core), readers on any thread at the same time without locks, because nodes
- * are only ever added and are complete before they are linked (release/acquire). Memory comes from the table's own arena
- * and goes all at once when the last reference does. Appending in key order reuses the last position.
+ * A skip list: one writer (the tablet's core), readers on any thread at the same time without
+ * locks, because nodes are only ever added and are complete before they are linked
+ * (release/acquire). Memory comes from the table's own arena and goes all at once when the last
+ * reference does. Appending in key order reuses the last position.
  *
  * Invariants
  * 1. A node once linked never changes, and (key, ts) appears once.
@@ -23,9 +24,10 @@ enum { MEMTABLE_HEIGHT_MAX = 12 };
 
 struct mem_node;
 
-/* Where a node leads on one level. `prefix` abbreviates the key of `next` (memtable.c), so that most comparisons touch no
- * other node. The writer stores next before prefix, readers load prefix before next: a stale prefix is always that of a
- * node further on, which at worst costs a level. */
+/* Where a node leads on one level. `prefix` abbreviates the key of `next` (memtable.c), so that
+ * most comparisons touch no other node. The writer stores next before prefix, readers load
+ * prefix before next: a stale prefix is always that of a node further on, which at worst costs
+ * a level. */
 struct mem_link {
     _Atomic uint64_t prefix;
     _Atomic(struct mem_node *) next;
@@ -58,7 +60,7 @@ static inline struct mem_node *mem_node_next(const struct mem_node *n)
 struct memtable {
     _Atomic uint32_t refs;
     struct arena arena;
-    struct mem_node *head; /* no key; full height */
+    struct mem_node *head;                        /* no key; full height */
     struct mem_node *before[MEMTABLE_HEIGHT_MAX]; /* the last insertion's path (writer only) */
     struct prng prng;
     uint64_t count;
@@ -73,12 +75,17 @@ void memtable_unref(struct memtable *m);
 /* False: (key, ts) was there already. */
 bool memtable_insert(struct memtable *m, const void *key, uint32_t key_len, hlc_time ts,
                      bool deleted, bool has_moved, const void *row, uint32_t row_len);
-/* First node at or behind (key, ts): the newest version <= ts of the key, or of the next key. NULL: none. */
+/* First node at or behind (key, ts): the newest version <= ts of the key, or of the next key.
+ * NULL: none. */
 struct mem_node *memtable_seek(const struct memtable *m, const void *key, uint32_t key_len,
                                hlc_time ts);
 struct mem_node *memtable_first(const struct memtable *m);
-/* Last node whose key is < key (its key's oldest version); key NULL: the last of all. NULL: none. */
+/* Last node whose key is < key (its key's oldest version); key NULL: the last of all. NULL:
+ * none. */
 struct mem_node *memtable_last_before(const struct memtable *m, const void *key, uint32_t key_len);
-static inline uint64_t memtable_bytes(const struct memtable *m) { return m->arena.total_bytes; }
+static inline uint64_t memtable_bytes(const struct memtable *m)
+{
+    return m->arena.total_bytes;
+}
 
 #endif

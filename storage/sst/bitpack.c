@@ -88,7 +88,8 @@ uint64_t bitpack_get(const uint8_t *in, uint32_t n, uint32_t width, uint32_t i)
     return v >> shift & mask_of(width);
 }
 
-/* The p-th vector (values 4p .. 4p+3) of a full group; W is a constant wherever this is inlined. */
+/* The p-th vector (values 4p .. 4p+3) of a full group; W is a constant wherever this is
+ * inlined. */
 static inline __attribute__((always_inline)) v4u take_vector(const uint8_t *in, uint32_t p,
                                                              const uint32_t W)
 {
@@ -129,9 +130,8 @@ static inline __attribute__((always_inline)) uint32_t compare_vector(v4u v, v4u 
 #endif
 }
 
-static inline __attribute__((always_inline)) void filter_width(const uint8_t *in, uint32_t lo,
-                                                               uint32_t span, uint64_t *mask,
-                                                               const uint32_t W)
+static inline __attribute__((always_inline)) void
+filter_width(const uint8_t *in, uint32_t lo, uint32_t span, uint64_t *mask, const uint32_t W)
 {
     v4u los = {lo, lo, lo, lo}, spans = {span, span, span, span};
     uint64_t bits = 0;
@@ -147,13 +147,17 @@ static inline __attribute__((always_inline)) void filter_width(const uint8_t *in
 }
 
 #define EACH_WIDTH(X)                                                                              \
-    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17)   \
-    X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
+    X(1)                                                                                           \
+    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18)  \
+        X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
 
 static void unpack_full(const uint8_t *in, uint32_t width, uint32_t *out)
 {
     switch (width) {
-#define X(w) case w: unpack_width(in, out, w); break;
+#define X(w)                                                                                       \
+    case w:                                                                                        \
+        unpack_width(in, out, w);                                                                  \
+        break;
         EACH_WIDTH(X)
 #undef X
     }

@@ -1,10 +1,11 @@
 /* bitpack.h: unsigned integers in as few bits as the widest needs.
  *
- * Widths 1..32 bits, and 40, 48, 56, 64 (whole bytes). Values are packed in groups of 128 so that four lanes unpack
- * in parallel; any value can be read alone, and a group can be compared with a range while it is
- * unpacked, without being stored.
+ * Widths 1..32 bits, and 40, 48, 56, 64 (whole bytes). Values are packed in groups of 128 so that
+ * four lanes unpack in parallel; any value can be read alone, and a group can be compared with a
+ * range while it is unpacked, without being stored.
  *
- *     width <= 32, full group of 128:  u32 words[width][4]; value i lies in lane i % 4 at bit (i / 4) * width
+ *     width <= 32, full group of 128:  u32 words[width][4]; value i lies in lane i % 4 at bit (i /
+ *                                      4) * width
  *                                      of that lane's stream of `width` words, low bits first
  *     the last group, if shorter:      one stream of bits, low bits first, value i at bit i * width
  *     width > 32:                      value i at byte i * width / 8, little endian

@@ -3,7 +3,10 @@
 #include "base/buf.h"
 #include "storage/sst/bitpack.h"
 
-static size_t pad8(size_t n) { return (n + 7) & ~(size_t)7; }
+static size_t pad8(size_t n)
+{
+    return (n + 7) & ~(size_t)7;
+}
 
 static int128 load_int128(const uint8_t *at)
 {
@@ -14,11 +17,21 @@ struct datum enc_integer_datum(uint8_t kind, int16_t dec_scale, int128 v)
 {
     struct datum d = {.kind = kind, .dec_scale = dec_scale};
     switch ((enum phys_kind)kind) {
-    case PHYS_BOOL: d.u.b = v != 0; break;
-    case PHYS_INT16: d.u.i16 = (int16_t)v; break;
-    case PHYS_INT32: d.u.i32 = (int32_t)v; break;
-    case PHYS_INT64: d.u.i64 = (int64_t)v; break;
-    default: d.u.i128 = v; break;
+    case PHYS_BOOL:
+        d.u.b = v != 0;
+        break;
+    case PHYS_INT16:
+        d.u.i16 = (int16_t)v;
+        break;
+    case PHYS_INT32:
+        d.u.i32 = (int32_t)v;
+        break;
+    case PHYS_INT64:
+        d.u.i64 = (int64_t)v;
+        break;
+    default:
+        d.u.i128 = v;
+        break;
     }
     return d;
 }
@@ -186,11 +199,16 @@ bool enc_open(struct enc_chunk *c, const struct enc_dir *dir, const uint8_t *dat
     if (dir->null_count == n && dir->enc != ENC_CONST)
         return false;
     switch ((enum enc_kind)dir->enc) {
-    case ENC_CONST: return open_const(c, at, left);
-    case ENC_FOR: return open_for(c, at, left);
-    case ENC_RLE: return open_rle(c, at, left);
-    case ENC_DICT: return open_dict(c, at, left);
-    case ENC_PLAIN: return open_plain(c, at, left, blobs);
+    case ENC_CONST:
+        return open_const(c, at, left);
+    case ENC_FOR:
+        return open_for(c, at, left);
+    case ENC_RLE:
+        return open_rle(c, at, left);
+    case ENC_DICT:
+        return open_dict(c, at, left);
+    case ENC_PLAIN:
+        return open_plain(c, at, left, blobs);
     }
     return false;
 }
@@ -274,14 +292,18 @@ struct datum enc_get(const struct enc_chunk *c, uint32_t row)
     if (enc_is_null(c, row))
         return (struct datum){.kind = c->kind, .null = true, .dec_scale = c->dec_scale};
     switch ((enum enc_kind)c->enc) {
-    case ENC_CONST: return get_const(c);
+    case ENC_CONST:
+        return get_const(c);
     case ENC_FOR: {
         uint64_t off = bitpack_get(c->packed, c->n, c->width, row);
         return enc_integer_datum(c->kind, c->dec_scale, (int128)((uint128)c->base + off));
     }
-    case ENC_RLE: return load_wide(c, c->values + (size_t)find_run(c, row) * 8);
-    case ENC_DICT: return enc_entry(c, enc_code(c, row));
-    case ENC_PLAIN: break;
+    case ENC_RLE:
+        return load_wide(c, c->values + (size_t)find_run(c, row) * 8);
+    case ENC_DICT:
+        return enc_entry(c, enc_code(c, row));
+    case ENC_PLAIN:
+        break;
     }
     return get_plain(c, row);
 }
@@ -430,11 +452,20 @@ static void decode_const(const struct enc_chunk *c, uint32_t n, void *data)
 static void decode_range(const struct enc_chunk *c, uint32_t first, uint32_t n, void *data)
 {
     switch ((enum enc_kind)c->enc) {
-    case ENC_CONST: decode_const(c, n, data); return;
-    case ENC_FOR: decode_for(c, first, n, data); return;
-    case ENC_RLE: decode_rle(c, first, n, data); return;
-    case ENC_DICT: decode_dict(c, first, n, data); return;
-    case ENC_PLAIN: break;
+    case ENC_CONST:
+        decode_const(c, n, data);
+        return;
+    case ENC_FOR:
+        decode_for(c, first, n, data);
+        return;
+    case ENC_RLE:
+        decode_rle(c, first, n, data);
+        return;
+    case ENC_DICT:
+        decode_dict(c, first, n, data);
+        return;
+    case ENC_PLAIN:
+        break;
     }
     if (c->kind == PHYS_BYTES)
         decode_plain_bytes(c, first, n, data);

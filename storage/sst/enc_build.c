@@ -103,7 +103,10 @@ size_t enc_build_bytes(const struct enc_build *b)
            b->n / 8;
 }
 
-static bool row_valid(const struct enc_build *b, uint32_t i) { return b->valid.data[i] != 0; }
+static bool row_valid(const struct enc_build *b, uint32_t i)
+{
+    return b->valid.data[i] != 0;
+}
 
 static int128 integer_at(const struct enc_build *b, uint32_t i)
 {
@@ -463,7 +466,8 @@ static void choose(const struct enc_build *b, const struct survey *s, struct buf
     struct dict d = {0};
     bool dict = (b->kind == PHYS_BYTES || !can_for || width > 12) && find_dict(b, &d);
     if (dict) {
-        size_t size = d.heap_bytes + bitpack_size(b->n, bitpack_width(d.count - 1 + (d.count == 1)));
+        size_t size =
+            d.heap_bytes + bitpack_size(b->n, bitpack_width(d.count - 1 + (d.count == 1)));
         size += b->kind == PHYS_BYTES ? (size_t)d.count * 4 + 4 : 0;
         dict = size < best;
     }

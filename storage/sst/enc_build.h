@@ -1,11 +1,13 @@
-/* enc_build.h: collects the values of one column of a block and encodes them (enc.h has the format).
+/* enc_build.h: collects the values of one column of a block and encodes them (enc.h has the
+ * format).
  *
- * Values are kept typed and unencoded until enc_build_finish measures the candidates (range, runs, distinct
- * values; the search for distinct values gives up early) and writes the smallest.
+ * Values are kept typed and unencoded until enc_build_finish measures the candidates (range, runs,
+ * distinct values; the search for distinct values gives up early) and writes the smallest.
  *
  * Invariants
  * 1. Equal input gives equal bytes on every machine.
- * 2. The sum of BYTES lengths of one chunk stays below 4 GiB (asserted): long values are references by then.
+ * 2. The sum of BYTES lengths of one chunk stays below 4 GiB (asserted): long values are
+ *    references by then.
  */
 #ifndef CAIRN_STORAGE_SST_ENC_BUILD_H
 #define CAIRN_STORAGE_SST_ENC_BUILD_H
@@ -20,8 +22,8 @@ struct enc_build {
     uint32_t n;
     uint32_t null_count;
     uint32_t blob_count;
-    struct buf valid; /* one byte a row while collecting */
-    struct buf blobs; /* likewise; only once a blob came */
+    struct buf valid;  /* one byte a row while collecting */
+    struct buf blobs;  /* likewise; only once a blob came */
     struct buf values; /* 8 bytes a row (INT128: 16; BYTES: u32 end offset) */
     struct buf heap;   /* BYTES */
 };
@@ -37,7 +39,8 @@ void enc_build_put_blob(struct enc_build *b, const void *reference, uint32_t len
 size_t enc_build_bytes(const struct enc_build *b);
 /* Appends the chunk to `out` (which is 8-byte aligned in the block) and fills *dir. n > 0. */
 void enc_build_finish(struct enc_build *b, struct buf *out, struct enc_dir *dir);
-/* Smallest and largest value that is neither null nor a blob; false when there is none. Bytes borrow. */
+/* Smallest and largest value that is neither null nor a blob; false when there is none. Bytes
+ * borrow. */
 bool enc_build_min_max(const struct enc_build *b, struct datum *min, struct datum *max);
 
 #endif

@@ -36,8 +36,8 @@ static void prepare_in(struct enc_test *t, const struct kv_test *test, struct ar
 
 void enc_test_prepare(struct enc_test *t, const struct kv_test *test, struct arena *arena)
 {
-    *t = (struct enc_test){.column_id = test->column_id, .op = test->op,
-                           .lo = INT128_MIN, .hi = INT128_MAX};
+    *t = (struct enc_test){
+        .column_id = test->column_id, .op = test->op, .lo = INT128_MIN, .hi = INT128_MAX};
     if (test->op == KV_IS_NULL || test->op == KV_NOT_NULL)
         return;
     if (test->n_values == 0) {
@@ -60,9 +60,15 @@ void enc_test_prepare(struct enc_test *t, const struct kv_test *test, struct are
         return;
     int128 v = datum_integer(&test->values[0]);
     switch ((enum kv_test_op)test->op) {
-    case KV_EQ: t->lo = t->hi = v; break;
-    case KV_LE: t->hi = v; break;
-    case KV_GE: t->lo = v; break;
+    case KV_EQ:
+        t->lo = t->hi = v;
+        break;
+    case KV_LE:
+        t->hi = v;
+        break;
+    case KV_GE:
+        t->lo = v;
+        break;
     case KV_LT:
         t->never = v == INT128_MIN;
         t->hi = t->never ? v : v - 1;
@@ -73,7 +79,8 @@ void enc_test_prepare(struct enc_test *t, const struct kv_test *test, struct are
         break;
     case KV_IS_NULL:
     case KV_NOT_NULL:
-    case KV_IN: break;
+    case KV_IN:
+        break;
     }
 }
 
@@ -93,14 +100,20 @@ static bool match_in(const struct enc_test *t, const struct datum *value)
 static bool match_compare(uint8_t op, int cmp)
 {
     switch ((enum kv_test_op)op) {
-    case KV_EQ: return cmp == 0;
-    case KV_LT: return cmp < 0;
-    case KV_LE: return cmp <= 0;
-    case KV_GT: return cmp > 0;
-    case KV_GE: return cmp >= 0;
+    case KV_EQ:
+        return cmp == 0;
+    case KV_LT:
+        return cmp < 0;
+    case KV_LE:
+        return cmp <= 0;
+    case KV_GT:
+        return cmp > 0;
+    case KV_GE:
+        return cmp >= 0;
     case KV_IS_NULL:
     case KV_NOT_NULL:
-    case KV_IN: break;
+    case KV_IN:
+        break;
     }
     return false;
 }
@@ -151,11 +164,21 @@ static enum enc_zone zone_datum(const struct enc_test *t, const struct datum *mi
     int low = datum_compare(min, &t->values[0]), high = datum_compare(max, &t->values[0]);
     bool may;
     switch ((enum kv_test_op)t->op) {
-    case KV_EQ: may = low <= 0 && high >= 0; break;
-    case KV_LT: may = low < 0; break;
-    case KV_LE: may = low <= 0; break;
-    case KV_GT: may = high > 0; break;
-    default: may = high >= 0; break;
+    case KV_EQ:
+        may = low <= 0 && high >= 0;
+        break;
+    case KV_LT:
+        may = low < 0;
+        break;
+    case KV_LE:
+        may = low <= 0;
+        break;
+    case KV_GT:
+        may = high > 0;
+        break;
+    default:
+        may = high >= 0;
+        break;
     }
     if (!may)
         return ENC_ZONE_NONE;
@@ -181,9 +204,15 @@ enum enc_zone enc_test_zone(const struct enc_test *t, const struct datum *min,
 
 /* ---- chunks ---- */
 
-static size_t words_of(uint32_t n) { return ((size_t)n + 63) / 64; }
+static size_t words_of(uint32_t n)
+{
+    return ((size_t)n + 63) / 64;
+}
 
-static void clear_bits(uint64_t *mask, uint32_t n) { memset(mask, 0, words_of(n) * 8); }
+static void clear_bits(uint64_t *mask, uint32_t n)
+{
+    memset(mask, 0, words_of(n) * 8);
+}
 
 static void and_valid(const struct enc_chunk *c, uint64_t *mask, bool want_null)
 {
@@ -256,7 +285,8 @@ static void filter_for(const struct enc_test *t, const struct enc_chunk *c, uint
     and_words(mask, scratch, c->n);
 }
 
-/* Codes order like values and most tests hold for a range of codes; what does not (IN) is looked up. */
+/* Codes order like values and most tests hold for a range of codes; what does not (IN) is
+ * looked up. */
 static void filter_dict(const struct enc_test *t, const struct enc_chunk *c, uint64_t *mask,
                         uint64_t *scratch)
 {
@@ -326,9 +356,12 @@ static void filter_float64(const struct enc_test *t, const struct enc_chunk *c, 
             double x;
             memcpy(&x, c->values + ((size_t)i + k) * 8, 8);
             /* NaN sorts above everything. */
-            bool lt = x < bound, gt = x > bound || x != x;
-            bool hit = t->op == KV_LT ? lt : t->op == KV_LE ? !gt : t->op == KV_GT ? gt
-                       : t->op == KV_GE ? !lt : !lt && !gt;
+            bool lt = x<bound, gt = x> bound || x != x;
+            bool hit = t->op == KV_LT   ? lt
+                       : t->op == KV_LE ? !gt
+                       : t->op == KV_GT ? gt
+                       : t->op == KV_GE ? !lt
+                                        : !lt && !gt;
             bits |= (uint64_t)hit << k;
         }
         mask[i / 64] &= bits;
@@ -340,7 +373,8 @@ static void filter_one_by_one(const struct enc_test *t, const struct enc_chunk *
     for (size_t w = 0; w < words_of(c->n); w++) {
         uint64_t bits = mask[w];
         if (w == c->n / 64)
-            bits &= ((uint64_t)1 << c->n % 64) - 1; /* what stands behind the last row is nobody's */
+            bits &=
+                ((uint64_t)1 << c->n % 64) - 1; /* what stands behind the last row is nobody's */
         for (; bits; bits &= bits - 1) {
             uint32_t row = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
             if (enc_is_blob(c, row))
@@ -377,9 +411,15 @@ void enc_test_filter(const struct enc_test *t, const struct enc_chunk *c, uint64
             clear_bits(mask, c->n);
         break;
     }
-    case ENC_FOR: filter_for(t, c, mask, scratch); break;
-    case ENC_RLE: filter_rle(t, c, mask); break;
-    case ENC_DICT: filter_dict(t, c, mask, scratch); break;
+    case ENC_FOR:
+        filter_for(t, c, mask, scratch);
+        break;
+    case ENC_RLE:
+        filter_rle(t, c, mask);
+        break;
+    case ENC_DICT:
+        filter_dict(t, c, mask, scratch);
+        break;
     case ENC_PLAIN:
         if (c->kind == PHYS_FLOAT64 && nan_free)
             filter_float64(t, c, mask);

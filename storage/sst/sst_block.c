@@ -53,8 +53,8 @@ static bool find_special(struct sst_block *b)
 {
     b->ts = sst_block_column(b, SST_COLUMN_TS);
     b->moved = sst_block_column(b, SST_COLUMN_MOVED);
-    if (!b->ts || b->ts->kind != PHYS_INT64 || b->ts->null_count || (b->first && !(b->first[0] & 1)) ||
-        (b->moved && b->moved->kind != PHYS_BYTES))
+    if (!b->ts || b->ts->kind != PHYS_INT64 || b->ts->null_count ||
+        (b->first && !(b->first[0] & 1)) || (b->moved && b->moved->kind != PHYS_BYTES))
         return false;
     for (uint16_t i = 0; i < b->keys->n_parts; i++) {
         b->key[i] = sst_block_column(b, b->keys->parts[i].column_id);
@@ -64,8 +64,8 @@ static bool find_special(struct sst_block *b)
     return true;
 }
 
-struct sst_block *sst_block_parse(uint8_t *take_data, size_t size, const uint8_t *body, size_t body_len,
-                                  const struct sst_key_schema *keys)
+struct sst_block *sst_block_parse(uint8_t *take_data, size_t size, const uint8_t *body,
+                                  size_t body_len, const struct sst_key_schema *keys)
 {
     struct sst_block *b = NULL;
     if (body_len < SST_DATA_HEADER_BYTES)
@@ -121,8 +121,8 @@ void sst_block_key(const struct sst_block *b, uint32_t row, struct buf *out)
     }
 }
 
-void sst_probe_init(struct sst_probe *p, const struct sst_key_schema *keys, const void *key, size_t len,
-                    struct arena *arena)
+void sst_probe_init(struct sst_probe *p, const struct sst_key_schema *keys, const void *key,
+                    size_t len, struct arena *arena)
 {
     *p = (struct sst_probe){.key = key, .len = len, .n_parts = keys->n_parts};
     p->parts = arena_array(arena, struct datum, keys->n_parts + 1u);

@@ -1,12 +1,14 @@
 /* sst_block.h: a parsed data block: columns, versions, keys. Format: sst_format.h.
  *
- * Immutable once parsed; lives in the cache (sst_cache.h). Rows are numbered from 0 in key order, versions of a key
- * newest first. Key bytes are not stored: they are made from the key columns, and a row is compared with a key
- * either value by value (a probe that could be decoded: points) or byte by byte (bounds of spans).
+ * Immutable once parsed; lives in the cache (sst_cache.h). Rows are numbered from 0 in key order,
+ * versions of a key newest first. Key bytes are not stored: they are made from the key columns,
+ * and a row is compared with a key either value by value (a probe that could be decoded: points)
+ * or byte by byte (bounds of spans).
  *
  * Invariants
  * 1. sst_block_parse accepts only what is safe to read without further checks.
- * 2. All versions of a key are in one block: a row with its first bit starts a key, and row 0 has it.
+ * 2. All versions of a key are in one block: a row with its first bit starts a key, and row 0 has
+ *    it.
  */
 #ifndef CAIRN_STORAGE_SST_SST_BLOCK_H
 #define CAIRN_STORAGE_SST_SST_BLOCK_H
@@ -41,16 +43,18 @@ struct sst_block {
     const struct enc_chunk *moved; /* NULL: no column */
     const struct enc_chunk **key;  /* [n_parts] */
     const struct sst_key_schema *keys;
-    uint8_t *data; /* as read, with its header */
+    uint8_t *data;           /* as read, with its header */
     struct enc_chunk cols[]; /* ascending id */
 };
 
-/* take_data: malloc'ed block of `size` bytes whose checksum has been verified; body: within it. `keys` must outlive the
- * block. NULL when malformed (take_data is freed). cached.file and offset are the caller's to set. */
-struct sst_block *sst_block_parse(uint8_t *take_data, size_t size, const uint8_t *body, size_t body_len,
-                                  const struct sst_key_schema *keys);
+/* take_data: malloc'ed block of `size` bytes whose checksum has been verified; body: within it.
+ * `keys` must outlive the block. NULL when malformed (take_data is freed). cached.file and
+ * offset are the caller's to set. */
+struct sst_block *sst_block_parse(uint8_t *take_data, size_t size, const uint8_t *body,
+                                  size_t body_len, const struct sst_key_schema *keys);
 
-const struct enc_chunk *sst_block_column(const struct sst_block *b, uint32_t column_id); /* NULL: absent */
+const struct enc_chunk *sst_block_column(const struct sst_block *b,
+                                         uint32_t column_id); /* NULL: absent */
 
 static inline bool sst_block_is_first(const struct sst_block *b, uint32_t row)
 {
@@ -76,8 +80,8 @@ struct sst_probe {
     struct datum *parts;
 };
 /* Decodes when the bytes are a whole key. Values live in the arena. */
-void sst_probe_init(struct sst_probe *p, const struct sst_key_schema *keys, const void *key, size_t len,
-                    struct arena *arena);
+void sst_probe_init(struct sst_probe *p, const struct sst_key_schema *keys, const void *key,
+                    size_t len, struct arena *arena);
 /* <0, 0, >0: the row's key against the probe. scratch: a buffer of the caller's, overwritten. */
 int sst_block_compare(const struct sst_block *b, uint32_t row, const struct sst_probe *p,
                       struct buf *scratch);

@@ -1,5 +1,5 @@
-/* sst_bloom.h: which keys may be in a file. A blocked Bloom filter: a key sets 6 bits of one 64-byte line, so asking
- * costs one cache miss. 10 bits a key: about 1.5 % false positives.
+/* sst_bloom.h: which keys may be in a file. A blocked Bloom filter: a key sets 6 bits of one
+ * 64-byte line, so asking costs one cache miss. 10 bits a key: about 1.5 % false positives.
  *
  * Learned from Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters".
  */

@@ -9,8 +9,8 @@
 #include "base/row.h"
 #include "base/sort.h"
 #include "storage/sst/enc_build.h"
-#include "storage/sst/sst_bloom.h"
 #include "storage/sst/sst_block.h"
+#include "storage/sst/sst_bloom.h"
 
 enum { WRITE_BYTES = 1 << 20 };
 
@@ -23,15 +23,15 @@ struct zone_column {
 struct sst_builder {
     struct sst_builder_config config;
     struct file *file;
-    struct buf out;       /* not yet written; starts at file offset `written` */
+    struct buf out; /* not yet written; starts at file offset `written` */
     uint64_t written;
-    uint16_t n_cols;      /* of a block: the schema's, then ts and moved */
+    uint16_t n_cols;        /* of a block: the schema's, then ts and moved */
     struct enc_build *cols; /* ascending id; ts and moved have the largest ids */
-    uint16_t *source;     /* cols[i] is schema column source[i] */
+    uint16_t *source;       /* cols[i] is schema column source[i] */
     struct zone_column *zone_cols;
     struct sst_key_schema *keys;
-    uint16_t *key_col;    /* key part -> index in cols */
-    bool *in_key;         /* [schema columns] */
+    uint16_t *key_col;                   /* key part -> index in cols */
+    bool *in_key;                        /* [schema columns] */
     struct buf first_bits, deleted_bits; /* a byte a row of the block */
     bool any_repeat, any_deleted, any_moved;
     size_t block_bytes;
@@ -124,8 +124,8 @@ int sst_builder_open(struct task *task, const char *path, const struct sst_build
     struct sst_builder *b = must_calloc(1, sizeof *b);
     b->config = *config;
     b->file = file;
-    b->info = (struct sst_info){.uid = config->uid, .generation = config->generation,
-                                .min_ts = HLC_MAX};
+    b->info =
+        (struct sst_info){.uid = config->uid, .generation = config->generation, .min_ts = HLC_MAX};
     arena_init(&b->scratch, NULL);
     set_up_columns(b);
     sst_header_write(config->uid, config->generation, buf_extend(&b->out, SST_HEADER_BYTES));
@@ -139,8 +139,8 @@ static void free_builder(struct sst_builder *b)
         enc_build_done(&b->cols[i]);
     for (uint16_t i = 0; i < b->config.schema->n_columns; i++)
         buf_done(&b->zone_cols[i].zones);
-    struct buf *bufs[] = {&b->out,   &b->first_bits, &b->deleted_bits, &b->block_first_key,
-                          &b->last_key, &b->index,   &b->index_keys,   &b->hashes,
+    struct buf *bufs[] = {&b->out,      &b->first_bits, &b->deleted_bits, &b->block_first_key,
+                          &b->last_key, &b->index,      &b->index_keys,   &b->hashes,
                           &b->min_key};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         buf_done(bufs[i]);
@@ -181,10 +181,14 @@ static struct sst_place place_at(const struct sst_builder *b, size_t at)
 
 static bool is_long(bool in_key, const struct datum *d)
 {
-    return d->kind == PHYS_BYTES && !d->null && !in_key && d->u.bytes.len > SST_BLOB_THRESHOLD_BYTES;
+    return d->kind == PHYS_BYTES && !d->null && !in_key &&
+           d->u.bytes.len > SST_BLOB_THRESHOLD_BYTES;
 }
 
-static uint64_t hash_long(uint64_t len, uint32_t crc) { return hash_u64(len << 32 ^ crc, 5); }
+static uint64_t hash_long(uint64_t len, uint32_t crc)
+{
+    return hash_u64(len << 32 ^ crc, 5);
+}
 
 static uint64_t hash_value(uint64_t h, uint32_t column_id, bool in_key, const struct datum *d)
 {
@@ -211,11 +215,12 @@ static uint64_t hash_head(const uint8_t *key, size_t key_len, hlc_time ts, bool 
     return deleted ? hash_combine(h, hash_bytes(moved, moved_len, moved != NULL)) : h;
 }
 
-/* Values are hashed in schema order by a commutative sum, so that blocks may keep another order. */
+/* Values are hashed in schema order by a commutative sum, so that blocks may keep another
+ * order. */
 uint64_t sst_row_hash(const struct kv_schema *schema, const struct sst_row *row)
 {
-    uint64_t h = hash_head(row->key, row->key_len, row->ts, row->deleted, row->moved_to,
-                           row->moved_len);
+    uint64_t h =
+        hash_head(row->key, row->key_len, row->ts, row->deleted, row->moved_to, row->moved_len);
     for (uint16_t i = 0; !row->deleted && i < schema->n_columns; i++)
         if (!sst_schema_in_key(schema, i))
             h += hash_value(1, schema->columns[i].id, false, &row->values[i]);
@@ -240,8 +245,7 @@ static uint64_t hash_block_row(const struct sst_builder *b, const struct sst_blo
             continue;
         struct datum d = enc_get(c, row);
         struct sst_blob_ref ref;
-        if (enc_is_blob(c, row) &&
-            sst_blob_ref_read(view_data(&d.u.bytes), d.u.bytes.len, &ref))
+        if (enc_is_blob(c, row) && sst_blob_ref_read(view_data(&d.u.bytes), d.u.bytes.len, &ref))
             h += hash_combine(1, hash_u64(hash_long(ref.len, ref.crc), c->column_id));
         else
             h += hash_value(1, c->column_id, false, &d);
@@ -426,8 +430,8 @@ static int finish_block(struct task *task, struct sst_builder *b, struct err *er
 
 /* ---- rows ---- */
 
-int sst_row_values(const struct kv_schema *schema, const void *row, size_t len, struct datum *values,
-                   struct err *err)
+int sst_row_values(const struct kv_schema *schema, const void *row, size_t len,
+                   struct datum *values, struct err *err)
 {
     for (uint16_t i = 0; i < schema->n_columns; i++)
         values[i] = sst_schema_in_key(schema, i)
@@ -464,11 +468,11 @@ static int write_blob(struct task *task, struct sst_builder *b, const struct dat
 {
     const uint8_t *data = view_data(&d->u.bytes);
     uint64_t len = d->u.bytes.len;
-    struct sst_blob_ref ref = {.len = len,
-                               .offset = b->written + b->out.len,
-                               .blocks = (uint32_t)((len + SST_BLOB_CHUNK_BYTES - 1) /
-                                                    SST_BLOB_CHUNK_BYTES),
-                               .crc = crc32c(0, data, len)};
+    struct sst_blob_ref ref = {
+        .len = len,
+        .offset = b->written + b->out.len,
+        .blocks = (uint32_t)((len + SST_BLOB_CHUNK_BYTES - 1) / SST_BLOB_CHUNK_BYTES),
+        .crc = crc32c(0, data, len)};
     for (uint64_t done = 0; done < len; done += SST_BLOB_CHUNK_BYTES) {
         uint64_t n = len - done < SST_BLOB_CHUNK_BYTES ? len - done : SST_BLOB_CHUNK_BYTES;
         size_t at = sst_block_begin(&b->out);
@@ -487,8 +491,9 @@ static int put_value(struct task *task, struct sst_builder *b, struct enc_build 
                      const struct datum *d, struct err *err)
 {
     if (!is_long(in_key, d)) {
-        b->block_bytes += d->null ? 0 : d->kind == PHYS_BYTES ? d->u.bytes.len + 2u
-                                                              : phys_width[d->kind];
+        b->block_bytes += d->null                 ? 0
+                          : d->kind == PHYS_BYTES ? d->u.bytes.len + 2u
+                                                  : phys_width[d->kind];
         enc_build_put(col, d);
         return 0;
     }
@@ -553,8 +558,8 @@ int sst_builder_add(struct task *task, struct sst_builder *b, const struct sst_r
                   key_compare(b->last_key.data, b->last_key.len, row->key, row->key_len) == 0;
     assert(!b->info.row_count || repeat ||
            key_compare(b->last_key.data, b->last_key.len, row->key, row->key_len) < 0);
-    if (!repeat && (b->block_bytes >= b->config.block_bytes ||
-                    b->first_bits.len >= SST_BLOCK_ROWS_MAX)) {
+    if (!repeat &&
+        (b->block_bytes >= b->config.block_bytes || b->first_bits.len >= SST_BLOCK_ROWS_MAX)) {
         int code = finish_block(task, b, err);
         if (code)
             return code;
@@ -567,8 +572,8 @@ int sst_builder_add(struct task *task, struct sst_builder *b, const struct sst_r
         if (b->in_key[from])
             continue;
         struct datum none = datum_null((enum phys_kind)s->columns[from].kind);
-        code = put_value(task, b, &b->cols[i], false, row->deleted ? &none : &row->values[from],
-                         err);
+        code =
+            put_value(task, b, &b->cols[i], false, row->deleted ? &none : &row->values[from], err);
     }
     if (code)
         return code;
@@ -591,8 +596,14 @@ uint64_t sst_builder_bytes(const struct sst_builder *b)
            b->index_keys.len;
 }
 
-uint64_t sst_builder_rows(const struct sst_builder *b) { return b->info.row_count; }
-uint64_t sst_builder_hash(const struct sst_builder *b) { return b->hash; }
+uint64_t sst_builder_rows(const struct sst_builder *b)
+{
+    return b->info.row_count;
+}
+uint64_t sst_builder_hash(const struct sst_builder *b)
+{
+    return b->hash;
+}
 
 /* ---- the end of the file ---- */
 
@@ -639,8 +650,9 @@ static void write_index(struct sst_builder *b, struct sst_footer *f)
     f->index = seal_block(b, at, SST_BLOCK_INDEX);
 }
 
-/* Properties: varint rows, keys, deletes, raw bytes; u64 min ts, max ts; sized min key, max key; varint columns, each id,
- * kind, dec_scale + 1; varint key parts, each column id, flags (1 desc, 2 nulls first), kind, dec_scale + 1. */
+/* Properties: varint rows, keys, deletes, raw bytes; u64 min ts, max ts; sized min key, max
+ * key; varint columns, each id, kind, dec_scale + 1; varint key parts, each column id, flags (1
+ * desc, 2 nulls first), kind, dec_scale + 1. */
 static void write_props(struct sst_builder *b, struct sst_footer *f)
 {
     const struct kv_schema *s = b->config.schema;

@@ -62,7 +62,8 @@ void sst_cached_unref(struct sst_cached *cached)
         cached->destroy(cached);
 }
 
-static struct sst_cached **find_place(struct shard *s, uint64_t hash, uint64_t file, uint64_t offset)
+static struct sst_cached **find_place(struct shard *s, uint64_t hash, uint64_t file,
+                                      uint64_t offset)
 {
     struct sst_cached **at = &s->table[hash & s->mask];
     while (*at && ((*at)->file != file || (*at)->offset != offset))

@@ -92,7 +92,10 @@ void sst_file_ref(struct sst_file *f)
     atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
 }
 
-void sst_file_mark_obsolete(struct sst_file *f) { atomic_store(&f->obsolete, true); }
+void sst_file_mark_obsolete(struct sst_file *f)
+{
+    atomic_store(&f->obsolete, true);
+}
 
 static void free_file(struct task *task, void *arg)
 {
@@ -130,7 +133,8 @@ void sst_file_unref(struct sst_file *f, struct env *env)
         free_file(NULL, f);
 }
 
-/* Takes the descriptor least recently used out of the table; closed by the caller, outside of the lock. */
+/* Takes the descriptor least recently used out of the table; closed by the caller, outside of
+ * the lock. */
 static struct file *pick_surplus(struct sst_store *store)
 {
     if (store->open_count <= store->open_max)
@@ -283,7 +287,8 @@ static struct sst_key_schema *parse_key_parts(struct buf_reader *in)
 static struct sst_key_schema *parse_props(struct sst_file *f, const uint8_t *body, size_t len)
 {
     struct buf_reader in = buf_reader_of(body, len);
-    struct sst_info info = {.uid = f->uid, .generation = f->generation, .size_bytes = f->size_bytes};
+    struct sst_info info = {
+        .uid = f->uid, .generation = f->generation, .size_bytes = f->size_bytes};
     info.row_count = buf_take_varint(&in);
     info.key_count = buf_take_varint(&in);
     info.delete_count = buf_take_varint(&in);
@@ -446,7 +451,10 @@ static void destroy_zones(struct sst_cached *cached)
     free(z);
 }
 
-static size_t zone_stride(uint32_t n_blocks) { return 8 + (size_t)n_blocks * SST_ZONE_BYTES; }
+static size_t zone_stride(uint32_t n_blocks)
+{
+    return 8 + (size_t)n_blocks * SST_ZONE_BYTES;
+}
 
 int sst_file_zones(struct task *task, struct sst_file *f, struct sst_reads *reads,
                    struct sst_zones **out, struct err *err)
@@ -498,8 +506,8 @@ static struct datum zone_value(uint8_t kind, const uint8_t *at)
     return d;
 }
 
-bool sst_zones_get(const struct sst_zones *zones, uint32_t column_id, uint32_t block, uint32_t *nulls,
-                   bool *has, struct datum *min, struct datum *max)
+bool sst_zones_get(const struct sst_zones *zones, uint32_t column_id, uint32_t block,
+                   uint32_t *nulls, bool *has, struct datum *min, struct datum *max)
 {
     uint32_t lo = 0, hi = zones->n_cols;
     size_t stride = zone_stride(zones->n_blocks);
@@ -549,8 +557,8 @@ int sst_file_may_have(struct task *task, struct sst_file *f, uint64_t hash, stru
         uint8_t *data = NULL;
         const uint8_t *body = NULL;
         size_t len = 0;
-        code = read_block(task, f, f->footer.filter, SST_BLOCK_FILTER, reads, &data, &body, &len,
-                          err);
+        code =
+            read_block(task, f, f->footer.filter, SST_BLOCK_FILTER, reads, &data, &body, &len, err);
         if (code)
             return code;
         struct filter *x = calloc(1, sizeof *x);
@@ -789,8 +797,8 @@ static int verify_blocks(struct task *task, struct sst_file *f, struct sst_index
     return 0;
 }
 
-int sst_file_verify(struct task *task, struct sst_file *f, struct arena *arena, struct sst_info *info,
-                    struct err *err)
+int sst_file_verify(struct task *task, struct sst_file *f, struct arena *arena,
+                    struct sst_info *info, struct err *err)
 {
     struct sst_index *index = NULL;
     int code = sst_file_index(task, f, NULL, &index, err);

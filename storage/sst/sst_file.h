@@ -1,11 +1,11 @@
 /* sst_file.h: reading ssts: open files, the index, blocks through the cache, points, long values.
  *
- * struct sst_store is a node's: the block cache and the table of open descriptors. struct sst_file is one file,
- * counted; nothing of it is read before it is touched (footer, properties, index and filter come on demand, the last
- * two through the cache). Any core or job may use them.
+ * struct sst_store is a node's: the block cache and the table of open descriptors. struct sst_file
+ * is one file, counted; nothing of it is read before it is touched (footer, properties, index and
+ * filter come on demand, the last two through the cache). Any core or job may use them.
  *
- * Every block read from disk is verified: checksum with uid, offset and generation, and for data blocks
- * everything enc_open checks. A damaged block is XX001 with file and offset, and counted.
+ * Every block read from disk is verified: checksum with uid, offset and generation, and for data
+ * blocks everything enc_open checks. A damaged block is XX001 with file and offset, and counted.
  */
 #ifndef CAIRN_STORAGE_SST_SST_FILE_H
 #define CAIRN_STORAGE_SST_SST_FILE_H
@@ -28,12 +28,13 @@ struct sst_store_stats {
 };
 void sst_store_stats_get(struct sst_store *store, struct sst_store_stats *out);
 
-/* path is copied. size_bytes, uid and generation as the manifest has them: a file that says otherwise is damaged. One
- * reference, the caller's. Reads nothing. */
+/* path is copied. size_bytes, uid and generation as the manifest has them: a file that says
+ * otherwise is damaged. One reference, the caller's. Reads nothing. */
 struct sst_file *sst_file_create(struct sst_store *store, const char *path, uint64_t size_bytes,
                                  uint64_t uid, uint32_t generation);
 void sst_file_ref(struct sst_file *f);
-/* The last one closes the descriptor (posted as a job to env) and, when the file is marked so, unlinks it. */
+/* The last one closes the descriptor (posted as a job to env) and, when the file is marked so,
+ * unlinks it. */
 void sst_file_unref(struct sst_file *f, struct env *env);
 /* Remove it from disk once nobody holds it. */
 void sst_file_mark_obsolete(struct sst_file *f);
@@ -41,9 +42,10 @@ void sst_file_mark_obsolete(struct sst_file *f);
 /* Raw bytes, for a stream. */
 int sst_file_pread(struct task *task, struct sst_file *f, void *out, size_t len, uint64_t at,
                    size_t *got, struct err *err) MUST_CHECK;
-/* Verifies every block of the file and its properties (an incoming file, the scrubber). *info: keys in the arena. */
-int sst_file_verify(struct task *task, struct sst_file *f, struct arena *arena, struct sst_info *info,
-                    struct err *err) MUST_CHECK;
+/* Verifies every block of the file and its properties (an incoming file, the scrubber). *info:
+ * keys in the arena. */
+int sst_file_verify(struct task *task, struct sst_file *f, struct arena *arena,
+                    struct sst_info *info, struct err *err) MUST_CHECK;
 
 /* Counters of whoever reads; NULL where nobody counts. */
 struct sst_reads {
@@ -82,9 +84,10 @@ struct sst_zones {
 };
 int sst_file_zones(struct task *task, struct sst_file *f, struct sst_reads *reads,
                    struct sst_zones **out, struct err *err) MUST_CHECK;
-/* Bounds of a column in a block. False: the file has no such column. Bytes live in the zones block. *has: bounds are set. */
-bool sst_zones_get(const struct sst_zones *zones, uint32_t column_id, uint32_t block, uint32_t *nulls,
-                   bool *has, struct datum *min, struct datum *max);
+/* Bounds of a column in a block. False: the file has no such column. Bytes live in the zones
+ * block. *has: bounds are set. */
+bool sst_zones_get(const struct sst_zones *zones, uint32_t column_id, uint32_t block,
+                   uint32_t *nulls, bool *has, struct datum *min, struct datum *max);
 
 /* ---- blocks ---- */
 
@@ -95,17 +98,20 @@ int sst_file_block(struct task *task, struct sst_file *f, const struct sst_index
 int sst_file_block_uncached(struct task *task, struct sst_file *f,
                             const struct sst_index_entry *entry, struct sst_block **out,
                             struct err *err) MUST_CHECK;
-/* False: certainly no such key. Answers true when the filter cannot be had without waiting and `task` is NULL. */
+/* False: certainly no such key. Answers true when the filter cannot be had without waiting and
+ * `task` is NULL. */
 int sst_file_may_have(struct task *task, struct sst_file *f, uint64_t hash, struct sst_reads *reads,
                       bool *may, struct err *err) MUST_CHECK;
-/* From the cache alone: *known false when something would have to be read. For checks that must not wait. */
+/* From the cache alone: *known false when something would have to be read. For checks that must
+ * not wait. */
 struct sst_cached *sst_file_cached(struct sst_file *f, uint64_t offset);
 
 struct sst_found {
     struct sst_block *block; /* pinned when not NULL */
     uint32_t row;
 };
-/* Newest version <= ts of the key in this file: block NULL when there is none. hash: sst_bloom_hash of the key. */
+/* Newest version <= ts of the key in this file: block NULL when there is none. hash:
+ * sst_bloom_hash of the key. */
 int sst_file_get(struct task *task, struct sst_file *f, const void *key, size_t len, uint64_t hash,
                  hlc_time ts, struct sst_reads *reads, struct sst_found *out,
                  struct err *err) MUST_CHECK;
@@ -114,7 +120,8 @@ bool sst_file_get_now(struct sst_file *f, const void *key, size_t len, uint64_t 
                       struct sst_found *out);
 
 /* A long value into the arena. ref: what the chunk holds in its place. */
-int sst_file_blob(struct task *task, struct sst_file *f, const struct datum *ref, struct arena *arena,
-                  struct sst_reads *reads, struct bytes_view *out, struct err *err) MUST_CHECK;
+int sst_file_blob(struct task *task, struct sst_file *f, const struct datum *ref,
+                  struct arena *arena, struct sst_reads *reads, struct bytes_view *out,
+                  struct err *err) MUST_CHECK;
 
 #endif

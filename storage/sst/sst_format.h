@@ -1,4 +1,5 @@
-/* sst_format.h: the bytes of an sst. All numbers little endian, everything starts at a multiple of 8.
+/* sst_format.h: the bytes of an sst. All numbers little endian, everything starts at a multiple of
+ * 8.
  *
  *     +--------------------------------------------------------------+
  *     | file header, 64 bytes                                        |
@@ -7,40 +8,52 @@
  *     | footer, 96 bytes                                             |
  *     +--------------------------------------------------------------+
  *
- * File header:  0 "CAIRNSST"  8 u32 version = 1  12 u32 generation  16 u64 uid  24 zeros  60 u32 crc32c of 0..59
+ * File header:  0 "CAIRNSST"  8 u32 version = 1  12 u32 generation  16 u64 uid  24 zeros
+ *               60 u32 crc32c of 0..59
  *
  * Every block:
- *      0  u32 crc32c of uid (u64), file offset of the block (u64), generation (u32), bytes 4 .. 16 + body
+ *      0  u32 crc32c of uid (u64), file offset of the block (u64), generation (u32), bytes 4 .. 16
+ *         + body
  *      4  u32 body_bytes
  *      8  u8 type   9 u8 compression (0 none)   10 u16 0   12 u32 0
  *     16  body, zero-padded to 8 (the padding is not summed)
  * uid, not the file's name, is in the checksum: a copy on another node is the same bytes.
  *
  * Data block body (enc.h has the chunks):
- *      0  u32 rows       4  u16 columns     6  u16 flags: 1 settled (one version a key, none deleted)
+ *      0  u32 rows       4  u16 columns
+ *      6  u16 flags: 1 settled (one version a key, none deleted)
  *      8  u64 min ts    16  u64 max ts
- *     24  u32 place of the first-of-key bits, 28 u32 place of the deleted bits (offsets in the body, 0 = none)
+ *     24  u32 place of the first-of-key bits, 28 u32 place of the deleted bits (offsets in the
+ *         body, 0 = none)
  *     32  directory, 32 bytes a column, ascending column id:
- *           0 u32 column id  4 u8 kind  5 u8 encoding  6 u8 width  7 u8 flags  8 i16 dec_scale  10 u16 0
+ *           0 u32 column id  4 u8 kind  5 u8 encoding  6 u8 width  7 u8 flags  8 i16 dec_scale
+ *          10 u16 0
  *           12 u32 offset in the body  16 u32 size  20 u32 nulls  24 u32 count  28 u32 0
  *         then the bit words and chunks
- *     Rows stand in key order, versions of a key newest first; all versions of a key lie in one block.
- *     SST_COLUMN_TS holds the commit timestamps, SST_COLUMN_MOVED the key a deleted row moved to (if any did).
+ *     Rows stand in key order, versions of a key newest first; all versions of a key lie in one
+ *     block. SST_COLUMN_TS holds the commit timestamps, SST_COLUMN_MOVED the key a deleted row
+ *     moved to (if any did).
  *
- * Blob block body: up to 256 KiB of one long value. A chunk holds a reference of 24 bytes in its place:
- *      0 u64 length  8 u64 file offset of the first blob block (the others follow it)  16 u32 blocks  20 u32 crc32c
+ * Blob block body: up to 256 KiB of one long value. A chunk holds a reference of 24 bytes in its
+ * place:
+ *      0 u64 length  8 u64 file offset of the first blob block (the others follow it)
+ *     16 u32 blocks  20 u32 crc32c
  *
  * Filter block body: u32 lines, u32 0, lines of 64 bytes (sst_bloom.h).
- * Zones block body: u32 columns, u32 blocks, then per column u32 id, u8 kind, 3 zeros, and per block of it 40 bytes:
- *      0 u32 nulls  4 u8 flags: 1 has bounds, 2 bounds are values  5 zeros  8 min, 24 max (16 bytes each:
+ * Zones block body: u32 columns, u32 blocks, then per column u32 id, u8 kind, 3 zeros, and per
+ * block of it 40 bytes:
+ *      0 u32 nulls  4 u8 flags: 1 has bounds, 2 bounds are values  5 zeros  8 min, 24 max (16 each:
  *      integers as int128, float bits; bytes: u8 length, 15 bytes)
  * Index block body: u32 blocks, u32 0, then 48 bytes a data block, then the keys:
- *      0 u64 offset  8 u32 size with header  12 u32 rows  16 u64 min ts  24 u64 max ts  32 u32 flags
- *      36 u32 place of its first key, followed by its last  40 u32 length of the first  44 u32 of the last
+ *      0 u64 offset  8 u32 size with header  12 u32 rows  16 u64 min ts  24 u64 max ts
+ *     32 u32 flags
+ *     36 u32 place of its first key, followed by its last
+ *     40 u32 length of the first  44 u32 of the last
  * Properties body: see sst_builder.c (varints; columns, key parts, totals).
  *
  * Footer:  0 filter, 16 zones, 32 index, 48 properties: u64 offset, u64 size each (0: absent)
- *     64 u64 uid  72 u32 version  76 u32 generation  80 "CAIRNEND"  88 u32 0  92 u32 crc32c of 0..91
+ *     64 u64 uid  72 u32 version  76 u32 generation  80 "CAIRNEND"  88 u32 0
+ *     92 u32 crc32c of 0..91
  *
  * After PAX (Ailamaki), Parquet and OceanBase's micro-blocks; checksums after RocksDB and ZFS.
  */
@@ -104,9 +117,11 @@ struct sst_blob_ref {
     uint32_t crc;
 };
 
-/* Room for a block header at the end of out; the body is appended behind it, then sst_block_seal. */
+/* Room for a block header at the end of out; the body is appended behind it, then
+ * sst_block_seal. */
 size_t sst_block_begin(struct buf *out);
-/* Completes the block that begins at out->data[at]: header, checksum, padding. place->offset: of the block. */
+/* Completes the block that begins at out->data[at]: header, checksum, padding. place->offset:
+ * of the block. */
 void sst_block_seal(struct buf *out, size_t at, uint8_t type, const struct sst_place *place);
 /* data[0..size): a block read from its place. False: damaged. *body points into data. */
 bool sst_block_check(const uint8_t *data, size_t size, uint8_t type, const struct sst_place *place,

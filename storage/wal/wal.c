@@ -31,7 +31,8 @@ void wal_spare_path(const struct wal *wal, uint64_t n, char *out, size_t size)
 int wal_disk_error(struct err *err)
 {
     err_set(err, ERR_DISK_FULL, "the disk of the log is full");
-    return err_hint(err, "Free space on the volume that holds the store; writes resume by themselves.");
+    return err_hint(err,
+                    "Free space on the volume that holds the store; writes resume by themselves.");
 }
 
 /* ---- appending (under the lock) ---- */
@@ -342,8 +343,7 @@ static int write_chunk(struct task *task, struct wal *wal, struct wal_chunk *chu
         if (code)
             return code;
     }
-    int code =
-        file_pwrite(task, seg->file, chunk->data.data, chunk->data.len, chunk->offset, err);
+    int code = file_pwrite(task, seg->file, chunk->data.data, chunk->data.len, chunk->offset, err);
     if (code)
         return code;
     uint64_t from = env_mono_ns(wal->env);
@@ -371,7 +371,8 @@ static void free_chunks(struct list *chunks)
     }
 }
 
-/* Keeps the memory of one chunk for the next: growing a buffer anew for each batch costs more than filling it. */
+/* Keeps the memory of one chunk for the next: growing a buffer anew for each batch costs more
+ * than filling it. */
 static void keep_chunk(struct wal *wal, struct list *chunks)
 {
     struct list_node *node = list_first(chunks);
@@ -450,7 +451,8 @@ static int recycle_segments(struct task *task, struct wal *wal, struct err *err)
     return 0;
 }
 
-/* Housekeeping between batches: spares ahead of need, old segments recycled. A full disk is no failure yet. */
+/* Housekeeping between batches: spares ahead of need, old segments recycled. A full disk is no
+ * failure yet. */
 static int keep_house(struct task *task, struct wal *wal, struct err *err)
 {
     int code = recycle_segments(task, wal, err);
@@ -564,10 +566,12 @@ int wal_append_wait(struct task *task, struct wal *wal, struct wal_write *write,
             if (write->code)
                 return err_set(err, (enum err_code)write->code, "the log could not be written");
             return 0;
-        case WAL_DISK_FULL: return wal_disk_error(err);
+        case WAL_DISK_FULL:
+            return wal_disk_error(err);
         case WAL_STOPPED:
             return err_set(err, ERR_IO_ERROR, "the log has stopped after a failed write");
-        case WAL_BUSY: break;
+        case WAL_BUSY:
+            break;
         }
         int code = task_sleep(task, 1000000, err);
         if (code)

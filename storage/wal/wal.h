@@ -1,32 +1,37 @@
 /* wal.h: the one log of a node: entries and hard states of all Raft groups, interleaved.
  *
- * wal_append encodes a write into the pending buffer (memcpy and checksum, no wait) and returns; a lane takes
- * everything pending, writes it with one pwrite, syncs once, and answers each write on its own core. So
- * commits of all groups and cores share the sync. Segments are preallocated and recycled: overwriting allocated
- * blocks syncs faster than growing a file. The format is drawn in wal_format.h.
+ * wal_append encodes a write into the pending buffer (memcpy and checksum, no wait) and returns; a
+ * lane takes everything pending, writes it with one pwrite, syncs once, and answers each write on
+ * its own core. So commits of all groups and cores share the sync. Segments are preallocated and
+ * recycled: overwriting allocated blocks syncs faster than growing a file. The format is drawn in
+ * wal_format.h.
  *
- * What is kept. Per group: the latest hard state, a prefix mark (everything up to an index is no longer
- * needed) and the entries behind it. An append whose first index is not last + 1 truncates the suffix from that
- * index on. Positions of entries are indexed in memory, recent entries stay cached (by reference); older ones are
- * read back from their segment. A segment nobody needs is recycled.
+ * What is kept. Per group: the latest hard state, a prefix mark (everything up to an index is no
+ * longer needed) and the entries behind it. An append whose first index is not last + 1 truncates
+ * the suffix from that index on. Positions of entries are indexed in memory, recent entries stay
+ * cached (by reference); older ones are read back from their segment. A segment nobody needs is
+ * recycled.
  *
  * Invariants
- *  1. Writes become durable in the order of wal_append, over all groups; `done` is called in that order per
- *     core, with 0 only after the sync that covers the write.
- *  2. After one failed write or sync nothing is ever acknowledged again: every later write is answered with an
- *     error, on_fatal is called once, the owner must end the process and recover.
- *  3. Recovery never drops silently what may have been acknowledged: a damaged record with proof of durability
- *     behind it quarantines the groups it may have belonged to (wal_group_info.quarantine).
- *  4. After wal_open returned, everything it reports is durable (the unproven tail has been rewritten and synced).
+ *  1. Writes become durable in the order of wal_append, over all groups; `done` is called in that
+ *     order per core, with 0 only after the sync that covers the write.
+ *  2. After one failed write or sync nothing is ever acknowledged again: every later write is
+ *     answered with an error, on_fatal is called once, the owner must end the process and recover.
+ *  3. Recovery never drops silently what may have been acknowledged: a damaged record with proof
+ *     of durability behind it quarantines the groups it may have belonged to
+ *     (wal_group_info.quarantine).
+ *  4. After wal_open returned, everything it reports is durable (the unproven tail has been
+ *     rewritten and synced).
  *  5. Nothing is appended when the disk has no room beyond the reserve: wal_append answers
- *     WAL_DISK_FULL before a write could fail half way. The reserve (ballast file) is given up by recovery only.
+ *     WAL_DISK_FULL before a write could fail half way. The reserve (ballast file) is given up by
+ *     recovery only.
  *
- * Cores and threads: every function may be called from any core or job. Inside: one lock around buffer and
- * index (never held across I/O), one lane for the I/O.
+ * Cores and threads: every function may be called from any core or job. Inside: one lock around
+ * buffer and index (never held across I/O), one lane for the I/O.
  *
- * Learned from: ARIES-style logs, RocksDB (recycled logs), TigerBeetle and "Protocol-Aware Recovery for
- * Consensus-Based Storage" (FAST '18) for telling corruption from an unsynced tail, "Can Applications Recover
- * from fsync Failures?" (ATC '20) for invariant 2.
+ * Learned from: ARIES-style logs, RocksDB (recycled logs), TigerBeetle and "Protocol-Aware
+ * Recovery for Consensus-Based Storage" (FAST '18) for telling corruption from an unsynced tail,
+ * "Can Applications Recover from fsync Failures?" (ATC '20) for invariant 2.
  */
 #ifndef CAIRN_STORAGE_WAL_WAL_H
 #define CAIRN_STORAGE_WAL_WAL_H
@@ -57,8 +62,8 @@ struct wal_config {
     void *fatal_arg;
 };
 
-/* Opens (or starts) the log in `dir`, which exists, and recovers it. Needs a fiber or a thread of its own; takes
- * time in proportion to the log. */
+/* Opens (or starts) the log in `dir`, which exists, and recovers it. Needs a fiber or a thread
+ * of its own; takes time in proportion to the log. */
 int wal_open(struct task *task, const char *dir, const struct wal_config *config, struct wal **out,
              struct err *err) MUST_CHECK;
 /* Waits for everything appended, writes the closing marker, frees. No call may be under way. */
@@ -70,12 +75,13 @@ struct wal_group_info {
     uint64_t group;
     bool has_hard_state;
     struct raft_hard_state hard_state; /* quarantine: see below */
-    raft_index truncated_index;        /* prefix mark: entries up to here are not needed; 0 = none */
+    raft_index truncated_index; /* prefix mark: entries up to here are not needed; 0 = none */
     raft_term truncated_term;
-    raft_index first, last; /* entries held; none when last < first (first == truncated_index + 1) */
+    raft_index first,
+        last; /* entries held; none when last < first (first == truncated_index + 1) */
     raft_term last_term;
-    /* enum raft_quarantine, the worse of what the hard state says and what recovery found. What remains
-     * readable is still offered: [first, last] ends before the damage. */
+    /* enum raft_quarantine, the worse of what the hard state says and what recovery found. What
+     * remains readable is still offered: [first, last] ends before the damage. */
     uint8_t quarantine;
 };
 
@@ -83,8 +89,9 @@ struct wal_group_info {
 size_t wal_groups(struct wal *wal, struct wal_group_info *out, size_t max);
 bool wal_group_info(struct wal *wal, uint64_t group, struct wal_group_info *out);
 
-/* Entries [lo, hi), each with a reference for the caller, as many as fit in bytes_max (at least one).
- * *n = 0: lo is not (or no longer) in the log. 58030 / XX001 when an entry cannot be read back. */
+/* Entries [lo, hi), each with a reference for the caller, as many as fit in bytes_max (at least
+ * one). *n = 0: lo is not (or no longer) in the log. 58030 / XX001 when an entry cannot be read
+ * back. */
 int wal_read(struct task *task, struct wal *wal, uint64_t group, raft_index lo, raft_index hi,
              uint64_t bytes_max, struct raft_entry **out, size_t *n, struct err *err) MUST_CHECK;
 
@@ -92,23 +99,26 @@ int wal_read(struct task *task, struct wal *wal, uint64_t group, raft_index lo, 
 
 enum wal_op {
     WAL_APPEND = 0, /* entries and/or hard state */
-    WAL_TRUNCATE,   /* everything up to `index` (of `term`) is no longer needed; entries behind stay */
-    WAL_RESET,      /* a snapshot at `index`, `term` was installed: every entry goes; entries and hard state of
-                     * the same write are kept (they stand behind the mark) */
-    WAL_FORGET,     /* the group left this node */
+    /* everything up to `index` (of `term`) is no longer needed; entries behind stay */
+    WAL_TRUNCATE,
+    /* A snapshot at `index`, `term` was installed: every entry goes; entries and hard state of the
+     * same write are kept (they stand behind the mark). */
+    WAL_RESET,
+    WAL_FORGET, /* the group left this node */
 };
 
-/* The caller's memory, untouched until done was called. Entries are referenced, the array is borrowed for the call only. */
+/* The caller's memory, untouched until done was called. Entries are referenced, the array is
+ * borrowed for the call only. */
 struct wal_write {
     uint64_t group;
-    uint8_t op; /* enum wal_op */
+    uint8_t op;                        /* enum wal_op */
     struct raft_entry *const *entries; /* consecutive indexes, not above last + 1 */
     uint32_t n_entries;
     const struct raft_hard_state *hard_state; /* NULL = unchanged; borrowed for the call */
-    raft_index index; /* WAL_TRUNCATE, WAL_RESET */
+    raft_index index;                         /* WAL_TRUNCATE, WAL_RESET */
     raft_term term;
-    /* On `core` (posted), or on the lane's thread when core is NULL. NULL: nobody waits; then the struct
-     * is free again when wal_append returns. */
+    /* On `core` (posted), or on the lane's thread when core is NULL. NULL: nobody waits; then
+     * the struct is free again when wal_append returns. */
     void (*done)(struct wal_write *write);
     struct core *core;
     void *arg; /* the caller's */
@@ -136,19 +146,21 @@ int wal_disk_error(struct err *err) MUST_CHECK;
 
 /* ---- upkeep --------------------------------------------------------------------------------- */
 
-/* Call every ~100 ms: when nothing was appended since the last call and the newest record is not yet proven durable
- * by a later one, appends one closing marker. Does not wait. Costs nothing on a log that stays idle. */
+/* Call every ~100 ms: when nothing was appended since the last call and the newest record is
+ * not yet proven durable by a later one, appends one closing marker. Does not wait. Costs
+ * nothing on a log that stays idle. */
 void wal_idle_tick(struct wal *wal);
 
 /* A group that keeps old segments from being recycled. */
 struct wal_pin {
     uint64_t group;
-    raft_index upto;  /* a checkpoint at or above this index would free it */
-    uint64_t bytes;   /* of its records there */
+    raft_index upto; /* a checkpoint at or above this index would free it */
+    uint64_t bytes;  /* of its records there */
 };
-/* While the log is above log_bytes_max: re-appends (record type `copied`) what cold groups still need of the oldest
- * segment when that is little (1/8 of a segment in all). Groups with more are named in pins (largest first): flush
- * and checkpoint them, then WAL_TRUNCATE. Call from a background fiber now and then. */
+/* While the log is above log_bytes_max: re-appends (record type `copied`) what cold groups
+ * still need of the oldest segment when that is little (1/8 of a segment in all). Groups with
+ * more are named in pins (largest first): flush and checkpoint them, then WAL_TRUNCATE. Call
+ * from a background fiber now and then. */
 int wal_maintain(struct task *task, struct wal *wal, struct wal_pin *pins, size_t max, size_t *n,
                  struct err *err) MUST_CHECK;
 
@@ -169,10 +181,11 @@ void wal_stats_get(struct wal *wal, struct wal_stats *out);
 struct wal_recovery {
     uint64_t records, entries, segments, cut_bytes;
     uint64_t rewritten_records;
-    uint32_t damaged_records;     /* corruption proven by durable_lsn */
+    uint32_t damaged_records; /* corruption proven by durable_lsn */
     uint32_t quarantined_groups;
-    bool lost_unknown; /* damage of unknown ownership: a group that should be here and is not listed has lost its
-                        * log and hard state */
+    /* Damage of unknown ownership: a group that should be here and is not listed has lost its log
+     * and hard state. */
+    bool lost_unknown;
 };
 void wal_recovery_get(struct wal *wal, struct wal_recovery *out);
 

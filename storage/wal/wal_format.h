@@ -23,21 +23,25 @@
  *     16  u64 group      0: the log's own
  *     24  u64 index
  *     32  u64 term
- *     40  u64 durable    everything before this position was known synced when the record was written
+ *     40  u64 durable    everything before this position was known synced when the record was
+ *                        written
  *     48  u64 previous   position of the same group's record before this one; 0 = none
  *     56  body, zero-padded to 8
  *
  *     ENTRY, COPIED        body: the entry's bytes
- *     STATE, RESET         body: u64 flags (1 = has hard state), term, vote, commit, quarantine, truncated index,
+ *     STATE, RESET         body: u64 flags (1 = has hard state), term, vote, commit, quarantine,
+ *                          truncated index,
  *                          truncated term; RESET drops every entry before it
  *     FORGET               the group left
  *     CLOSE                nothing; carries `durable` for what came before (idle log)
- *     CUT                  index = first void position: records of older segments at or behind it do not count,
+ *     CUT                  index = first void position: records of older segments at or behind it
+ *                          do not count,
  *                          those that did stand in this segment before the CUT
  *     SEAL                 the segment ends here; the next id follows
  *
- * All little endian. Segment id and offset in the checksum make leftovers of a recycled segment, and records written to
- * the wrong place, invalid. `previous` tells which groups lost nothing in a damaged stretch.
+ * All little endian. Segment id and offset in the checksum make leftovers of a recycled segment,
+ * and records written to the wrong place, invalid. `previous` tells which groups lost nothing in a
+ * damaged stretch.
  */
 #ifndef CAIRN_STORAGE_WAL_WAL_FORMAT_H
 #define CAIRN_STORAGE_WAL_WAL_FORMAT_H
@@ -94,9 +98,18 @@ struct wal_state {
     raft_term truncated_term;
 };
 
-static inline wal_pos wal_pos_of(uint64_t segment, uint64_t offset) { return segment << 32 | offset; }
-static inline uint64_t wal_pos_segment(wal_pos pos) { return pos >> 32; }
-static inline uint64_t wal_pos_offset(wal_pos pos) { return pos & UINT32_MAX; }
+static inline wal_pos wal_pos_of(uint64_t segment, uint64_t offset)
+{
+    return segment << 32 | offset;
+}
+static inline uint64_t wal_pos_segment(wal_pos pos)
+{
+    return pos >> 32;
+}
+static inline uint64_t wal_pos_offset(wal_pos pos)
+{
+    return pos & UINT32_MAX;
+}
 
 static inline uint64_t wal_rec_size(uint64_t body_bytes)
 {

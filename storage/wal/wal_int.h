@@ -1,8 +1,8 @@
-/* wal_int.h: the log's inside, shared by wal.c (appending, writing), wal_read.c, wal_group.c (index) and
- * wal_recover.c.
+/* wal_int.h: the log's inside, shared by wal.c (appending, writing), wal_read.c, wal_group.c
+ * (index) and wal_recover.c.
  *
- * Everything below `lock` is guarded by it; `io` fields belong to the lane's job (one runs at a time), or to
- * recovery before the lane starts.
+ * Everything below `lock` is guarded by it; `io` fields belong to the lane's job (one runs at a
+ * time), or to recovery before the lane starts.
  *
  *     wal_append -> current chunk -> (lane) pwrite + sync per chunk -> durable, answers
  *
@@ -20,9 +20,9 @@
 struct wal_segment {
     struct list_node link; /* wal->segments, ascending id */
     uint64_t id;
-    uint64_t size_bytes;   /* of the file */
-    uint64_t end_offset;   /* behind the last record */
-    uint64_t live;         /* slots and group states that lie here */
+    uint64_t size_bytes; /* of the file */
+    uint64_t end_offset; /* behind the last record */
+    uint64_t live;       /* slots and group states that lie here */
     uint32_t readers;
     bool sealed;
     struct file *file; /* NULL until the lane made it */
@@ -69,27 +69,27 @@ struct wal {
     struct lane *lane;
 
     struct lock lock;
-    struct intmap groups;   /* id -> struct wal_group */
-    struct list segments;   /* struct wal_segment */
+    struct intmap groups;         /* id -> struct wal_group */
+    struct list segments;         /* struct wal_segment */
     struct wal_chunk *free_chunk; /* kept for its memory; may be NULL */
-    struct list chunks;     /* to be written, oldest first; the last one takes appends */
+    struct list chunks;           /* to be written, oldest first; the last one takes appends */
     uint64_t pending_bytes;
     struct wal_write *writes_head, **writes_tail;
-    bool lane_busy;         /* a drain job is posted or running */
-    bool stopped;           /* invariant 2 */
+    bool lane_busy; /* a drain job is posted or running */
+    bool stopped;   /* invariant 2 */
     bool fatal_reported;
     bool disk_full;
     bool no_ballast;
-    uint64_t tail_segment;  /* where the next record goes */
+    uint64_t tail_segment; /* where the next record goes */
     uint64_t tail_offset;
-    uint64_t tail_limit;    /* usable bytes of the tail segment */
+    uint64_t tail_limit; /* usable bytes of the tail segment */
     wal_pos durable;
-    wal_pos marked;         /* end of the log when the last closing marker was appended */
-    wal_pos idle_seen;      /* end of the log at the last idle tick */
-    uint32_t spares_ready;  /* named, allocated files */
-    uint32_t spares_taken;  /* of those: promised to segments not yet made */
-    uint32_t spares_wanted; /* a write waits for this many */
-    uint64_t spare_first;   /* names spare-<n> in use: [first, first + ready) */
+    wal_pos marked;           /* end of the log when the last closing marker was appended */
+    wal_pos idle_seen;        /* end of the log at the last idle tick */
+    uint32_t spares_ready;    /* named, allocated files */
+    uint32_t spares_taken;    /* of those: promised to segments not yet made */
+    uint32_t spares_wanted;   /* a write waits for this many */
+    uint64_t spare_first;     /* names spare-<n> in use: [first, first + ready) */
     struct wal_cached *cache; /* ring of cache_cap */
     uint32_t cache_head, cache_tail, cache_cap;
     uint64_t cached_bytes;
@@ -115,10 +115,12 @@ static inline bool wal_group_has(const struct wal_group *g, raft_index index)
 {
     return g->count && index >= g->first && index < g->first + g->count;
 }
-/* Entry `index` now lies at pos; truncates the suffix from it on unless it is a copy of one that stays. */
+/* Entry `index` now lies at pos; truncates the suffix from it on unless it is a copy of one
+ * that stays. */
 void wal_group_put(struct wal *wal, struct wal_group *g, raft_index index, raft_term term,
                    wal_pos pos, uint32_t body_bytes, bool copied);
-/* Recovery: slots from `index` on, or up to before `index`, exist: holes (pos 0) where nothing is known yet. */
+/* Recovery: slots from `index` on, or up to before `index`, exist: holes (pos 0) where nothing
+ * is known yet. */
 void wal_group_extend_front(struct wal *wal, struct wal_group *g, raft_index index);
 void wal_group_extend_back(struct wal *wal, struct wal_group *g, raft_index index);
 /* Recovery: the group's newest record lies at pos. */
@@ -135,13 +137,15 @@ struct raft_entry *wal_cache_get(struct wal *wal, const struct wal_group *g,
 void wal_cache_trim(struct wal *wal, uint64_t bytes_max);
 
 /* ---- wal.c ---- */
-/* Encodes one record at the tail (which must have room or be able to move on) and returns its position. */
+/* Encodes one record at the tail (which must have room or be able to move on) and returns its
+ * position. */
 wal_pos wal_encode(struct wal *wal, struct wal_rec *rec, struct wal_group *g);
 void wal_start_lane_job(struct wal *wal);
 void wal_path(const struct wal *wal, const char *name, char *out, size_t size);
 void wal_segment_path(const struct wal *wal, uint64_t id, char *out, size_t size);
 void wal_spare_path(const struct wal *wal, uint64_t n, char *out, size_t size);
-/* Makes allocated spare files until `want` are there. 53100 is not an error but sets wal->disk_full. */
+/* Makes allocated spare files until `want` are there. 53100 is not an error but sets
+ * wal->disk_full. */
 int wal_make_spares(struct task *task, struct wal *wal, uint32_t want, struct err *err) MUST_CHECK;
 
 /* ---- wal_recover.c ---- */

@@ -65,11 +65,11 @@ static int check_entry(const uint8_t *at, uint64_t left, wal_pos pos, uint64_t g
     if (wal_rec_read(at, left, pos, &rec) != WAL_REC_OK ||
         (rec.type != WAL_REC_ENTRY && rec.type != WAL_REC_COPIED) || rec.group != group ||
         rec.index != index)
-        return err_set(err, ERR_DATA_CORRUPTED,
-                       "log record of group %llu, entry %llu is damaged (segment %llu, offset %llu)",
-                       (unsigned long long)group, (unsigned long long)index,
-                       (unsigned long long)wal_pos_segment(pos),
-                       (unsigned long long)wal_pos_offset(pos));
+        return err_set(
+            err, ERR_DATA_CORRUPTED,
+            "log record of group %llu, entry %llu is damaged (segment %llu, offset %llu)",
+            (unsigned long long)group, (unsigned long long)index,
+            (unsigned long long)wal_pos_segment(pos), (unsigned long long)wal_pos_offset(pos));
     struct raft_entry *e =
         raft_entry_create((enum raft_entry_kind)rec.entry_kind, rec.body, rec.body_bytes);
     e->index = rec.index;
@@ -303,8 +303,8 @@ static int copy_group(struct task *task, struct wal *wal, struct wal_segment *se
         bool go_on = g != NULL;
         if (g && g->state_pos && wal_pos_segment(g->state_pos) == seg->id)
             go_on = copy_state(wal, g);
-        for (raft_index i = g && g->first > next ? g->first : next;
-             go_on && wal_group_has(g, i); i++) {
+        for (raft_index i = g && g->first > next ? g->first : next; go_on && wal_group_has(g, i);
+             i++) {
             struct wal_slot *slot = wal_group_slot(g, i);
             if (wal_pos_segment(slot->pos) == seg->id) {
                 found = *slot;
@@ -316,7 +316,8 @@ static int copy_group(struct task *task, struct wal *wal, struct wal_segment *se
         if (!go_on || !found.pos)
             return 0;
         struct raft_entry *e = NULL;
-        int code = wal_read_entry(task, wal, seg, found.pos, group, next, found.body_bytes, &e, err);
+        int code =
+            wal_read_entry(task, wal, seg, found.pos, group, next, found.body_bytes, &e, err);
         if (code)
             return code;
         lock_take(&wal->lock);

@@ -4,9 +4,10 @@
 
 #include "storage/wal/wal_int.h"
 
-/* Two passes over the segments. The first finds what is damaged and how far the log was proven durable (the largest
- * `durable` of any valid record), and which stretches an earlier recovery voided. The second applies the
- * records in order; those behind the proven position are written again into a fresh segment. */
+/* Two passes over the segments. The first finds what is damaged and how far the log was proven
+ * durable (the largest `durable` of any valid record), and which stretches an earlier recovery
+ * voided. The second applies the records in order; those behind the proven position are written
+ * again into a fresh segment. */
 
 enum { PATH_BYTES = 512, HOLE_MAX = 1 << 24 };
 
@@ -62,8 +63,8 @@ static uint64_t search_record(const uint8_t *data, uint64_t size, uint64_t id, u
     return size;
 }
 
-static void walk_bytes(struct recovery *r, struct seg_file *seg, const uint8_t *data,
-                       uint64_t size, visit_fn *visit)
+static void walk_bytes(struct recovery *r, struct seg_file *seg, const uint8_t *data, uint64_t size,
+                       visit_fn *visit)
 {
     uint64_t at = WAL_HEADER_BYTES;
     while (at < size) {
@@ -200,7 +201,8 @@ static void find_missing(struct recovery *r)
                                           .to = wal_pos_of(r->segs[i].id, 0)});
 }
 
-/* Damage before the proven position is corruption; the first one at or behind it is the end of the log. */
+/* Damage before the proven position is corruption; the first one at or behind it is the end of
+ * the log. */
 static void find_tail(struct recovery *r)
 {
     r->tail = UINT64_MAX;
@@ -226,15 +228,16 @@ static void freeze(struct wal_group *g, uint8_t quarantine)
         g->quarantine = quarantine;
 }
 
-/* Copies of old entries come behind newer ones, and segments between may be gone since: holes on both sides are
- * allowed meanwhile (close_holes). */
+/* Copies of old entries come behind newer ones, and segments between may be gone since: holes
+ * on both sides are allowed meanwhile (close_holes). */
 static void place_entry(struct wal *wal, struct wal_group *g, const struct wal_rec *rec,
                         wal_pos pos)
 {
     bool copied = rec->type == WAL_REC_COPIED;
     if (rec->index <= g->state.truncated_index || g->is_frozen)
         return;
-    if (g->count && (rec->index + HOLE_MAX < g->first || rec->index > wal_group_last(g) + HOLE_MAX)) {
+    if (g->count &&
+        (rec->index + HOLE_MAX < g->first || rec->index > wal_group_last(g) + HOLE_MAX)) {
         freeze(g, RAFT_LOG_LOST); /* no log of ours has such a gap */
         return;
     }
@@ -417,7 +420,8 @@ static int list_files(struct task *task, struct recovery *r, bool *has_ballast, 
             r->segs[r->n_segs++] = (struct seg_file){.id = n, .size = e->size_bytes};
         } else if (strcmp(e->name, "ballast") == 0) {
             *has_ballast = e->size_bytes >= wal->config.ballast_bytes;
-        } else if (len == 22 && strncmp(e->name, "spare-", 6) == 0 && parse_hex(e->name + 6, 16, &n)) {
+        } else if (len == 22 && strncmp(e->name, "spare-", 6) == 0 &&
+                   parse_hex(e->name + 6, 16, &n)) {
             bool fits = e->size_bytes == wal->config.segment_bytes;
             if (fits && wal->spares_ready == 0)
                 wal->spare_first = n;
@@ -437,8 +441,8 @@ static int write_tail(struct task *task, struct wal *wal, struct wal_segment *se
     list_each(struct wal_chunk, chunk, &wal->chunks, link)
     {
         if (code == 0)
-            code = file_pwrite(task, seg->file, chunk->data.data, chunk->data.len, chunk->offset,
-                               err);
+            code =
+                file_pwrite(task, seg->file, chunk->data.data, chunk->data.len, chunk->offset, err);
     }
     if (code == 0)
         code = file_sync(task, seg->file, err);
@@ -468,7 +472,8 @@ static int make_file(struct task *task, struct wal *wal, struct wal_segment *seg
         wal->spares_ready--;
     }
     if (code == 0)
-        code = file_open(task, path, FILE_READ | FILE_WRITE | FILE_CREATE, &result, &seg->file, err);
+        code =
+            file_open(task, path, FILE_READ | FILE_WRITE | FILE_CREATE, &result, &seg->file, err);
     if (code)
         return code;
     code = file_allocate(task, seg->file, seg->size_bytes, err);
@@ -481,8 +486,8 @@ static int make_file(struct task *task, struct wal *wal, struct wal_segment *seg
     return code;
 }
 
-/* The recovery segment: first what is written again, then, once that is durable, the CUT that makes it count, then a
- * closing marker. */
+/* The recovery segment: first what is written again, then, once that is durable, the CUT that
+ * makes it count, then a closing marker. */
 static int write_recovery_segment(struct task *task, struct wal *wal, struct wal_segment *seg,
                                   struct err *err)
 {
@@ -509,7 +514,8 @@ static int write_recovery_segment(struct task *task, struct wal *wal, struct wal
     code = write_tail(task, wal, seg, err);
     if (code)
         return code;
-    /* Proof that the CUT was durable, should it be damaged later: old segments may be gone by then. */
+    /* Proof that the CUT was durable, should it be damaged later: old segments may be gone by
+     * then. */
     struct wal_rec close = {.type = WAL_REC_CLOSE};
     wal_encode(wal, &close, NULL);
     return write_tail(task, wal, seg, err);
@@ -533,7 +539,8 @@ static int make_ballast(struct task *task, struct wal *wal, struct err *err)
     return code;
 }
 
-/* Where records that must be written again go. The limit is lifted: the file is made when their size is known. */
+/* Where records that must be written again go. The limit is lifted: the file is made when their
+ * size is known. */
 static struct wal_segment *begin_recovery_segment(struct recovery *r)
 {
     struct wal *wal = r->wal;

@@ -1,4 +1,5 @@
-/* bench_lsm: how fast the local engine is. Prints one line a figure; compare ratios, not absolute times.
+/* bench_lsm: how fast the local engine is. Prints one line a figure; compare ratios, not absolute
+ * times.
  *
  *     build/tests/bench/bench_lsm [rows]     default 1,000,000
  */
@@ -23,11 +24,21 @@ static struct kv_column columns[COLS] = {
 };
 static struct kv_key_part key_parts[1] = {{.column = 0}};
 static uint32_t groups[1] = {1};
-static struct kv_schema schema = {.id = 5, .home = 5, .version = 1, .n_columns = COLS, .n_key = 1,
-                                  .n_shards = 1, .groups = groups, .columns = columns, .key = key_parts};
+static struct kv_schema schema = {.id = 5,
+                                  .home = 5,
+                                  .version = 1,
+                                  .n_columns = COLS,
+                                  .n_key = 1,
+                                  .n_shards = 1,
+                                  .groups = groups,
+                                  .columns = columns,
+                                  .key = key_parts};
 static const char *const words[7] = {"AIR", "RAIL", "TRUCK", "SHIP", "MAIL", "FOB", "REG AIR"};
 
-static uint64_t now(struct task *task) { return env_mono_ns(task->env); }
+static uint64_t now(struct task *task)
+{
+    return env_mono_ns(task->env);
+}
 
 static void report(const char *what, uint64_t ns, uint64_t n, const char *unit)
 {
@@ -83,13 +94,15 @@ static void bench_memtable(struct task *task, uint64_t n)
                             (uint32_t)row.len);
             spent += now(task) - from;
         }
-        report(random ? "memtable insert, random keys" : "memtable insert, ascending keys", spent, n, "op");
+        report(random ? "memtable insert, random keys" : "memtable insert, ascending keys", spent,
+               n, "op");
         uint64_t from = now(task), found = 0;
         for (uint64_t i = 0; i < n; i++) {
             make_key((int64_t)keys[prng_below(&p, n)], &key);
             found += memtable_seek(m, key.data, (uint32_t)key.len, HLC_MAX) != NULL;
         }
-        report(random ? "memtable get, random (200k rows)" : "memtable get, random from ascending", now(task) - from, n, "op");
+        report(random ? "memtable get, random (200k rows)" : "memtable get, random from ascending",
+               now(task) - from, n, "op");
         rt_check(found == n);
         free(keys);
         memtable_unref(m);
@@ -108,8 +121,12 @@ static void fill(struct task *task, struct lsm *lsm, uint64_t n)
     for (uint64_t i = 0; i < n; i++) {
         make_key((int64_t)i, &key);
         make_row(&p, (int64_t)i, &row);
-        struct lsm_write w = {.op = LSM_PUT, .key = key.data, .key_len = (uint32_t)key.len,
-                              .ts = i + 1, .row = row.data, .row_len = (uint32_t)row.len};
+        struct lsm_write w = {.op = LSM_PUT,
+                              .key = key.data,
+                              .key_len = (uint32_t)key.len,
+                              .ts = i + 1,
+                              .row = row.data,
+                              .row_len = (uint32_t)row.len};
         uint64_t from = now(task);
         lsm_write(lsm, i + 1, &w);
         spent += now(task) - from;
@@ -124,8 +141,8 @@ static void fill(struct task *task, struct lsm *lsm, uint64_t n)
     report("flush of the rest and full compaction", now(task) - from, n, "row");
     struct lsm_stats stats;
     lsm_stats_get(lsm, &stats);
-    printf("%-58s %9.1f bytes/row in %llu files\n", "size on disk", (double)stats.file_bytes / (double)n,
-           (unsigned long long)stats.files);
+    printf("%-58s %9.1f bytes/row in %llu files\n", "size on disk",
+           (double)stats.file_bytes / (double)n, (unsigned long long)stats.files);
     buf_done(&key);
     buf_done(&row);
 }
@@ -145,13 +162,15 @@ static void bench_gets(struct task *task, struct lsm *lsm, uint64_t n)
                 struct lsm_version_info info;
                 buf_reset(&row);
                 rt_ok(lsm_get(task, lsm, key.data, (uint32_t)key.len, n + 1, &info,
-                              kind == 1 ? &row : NULL, &err), &err);
+                              kind == 1 ? &row : NULL, &err),
+                      &err);
                 rt_check(info.found == (kind != 2));
             }
             if (warm)
-                report(kind == 0 ? "point get, cached block, version only"
+                report(kind == 0   ? "point get, cached block, version only"
                        : kind == 1 ? "point get, cached block, whole row"
-                                   : "point get of an absent key", now(task) - from, count, "op");
+                                   : "point get of an absent key",
+                       now(task) - from, count, "op");
         }
     }
     buf_done(&key);
@@ -172,8 +191,12 @@ static void bench_scan(struct task *task, struct lsm *lsm, uint64_t n, const str
     struct err err;
     uint64_t best = UINT64_MAX, rows = 0;
     for (int round = 0; round < 5; round++) {
-        struct lsm_scan_spec spec = {.schema = &schema, .column_ids = c->ids, .n_columns = c->n_columns,
-                                     .tests = c->tests, .n_tests = c->n_tests, .ts = n + 1};
+        struct lsm_scan_spec spec = {.schema = &schema,
+                                     .column_ids = c->ids,
+                                     .n_columns = c->n_columns,
+                                     .tests = c->tests,
+                                     .n_tests = c->n_tests,
+                                     .ts = n + 1};
         struct lsm_snapshot *s = lsm_snapshot_take(lsm);
         struct lsm_scan *scan;
         uint64_t from = now(task);
@@ -208,10 +231,19 @@ static void bench_scans(struct task *task, struct lsm *lsm, uint64_t n)
     word = datum_bytes("SHIP", 4);
     struct scan_case cases[] = {
         {"scan, integer test, 1 % pass, one column", 1, {{3, KV_LT, 1, &few}}, {2}, 1, true},
-        {"scan, integer test, half pass, one column decoded", 1, {{3, KV_LT, 1, &mid}}, {2}, 1, true},
+        {"scan, integer test, half pass, one column decoded",
+         1,
+         {{3, KV_LT, 1, &mid}},
+         {2},
+         1,
+         true},
         {"scan, integer test, half pass, nothing decoded", 1, {{3, KV_LT, 1, &mid}}, {2}, 1, false},
-        {"scan, two tests (integer, dictionary), one column", 2,
-         {{3, KV_LT, 1, &few}, {4, KV_EQ, 1, &word}}, {2}, 1, true},
+        {"scan, two tests (integer, dictionary), one column",
+         2,
+         {{3, KV_LT, 1, &few}, {4, KV_EQ, 1, &word}},
+         {2},
+         1,
+         true},
         {"scan, dictionary test, one column", 1, {{4, KV_EQ, 1, &word}}, {2}, 1, true},
         {"scan, pruned by zone maps", 1, {{6, KV_EQ, 1, &none}}, {2}, 1, true},
         {"scan, no test, one integer column decoded", 0, {{0}}, {2}, 1, true},
@@ -243,7 +275,8 @@ static void bench_wal(struct task *task)
     rt_ok(fs_mkdir(task, "wal", &result, &err), &err);
     uint64_t from = now(task);
     rt_ok(wal_open(task, "wal", &config, &wal, &err), &err);
-    printf("%-58s %9.2f ms\n", "wal open, fresh store, 64 MiB segment", (double)(now(task) - from) / 1e6);
+    printf("%-58s %9.2f ms\n", "wal open, fresh store, 64 MiB segment",
+           (double)(now(task) - from) / 1e6);
     enum { N = 200000 };
     struct wal_flight *flights = calloc(N, sizeof *flights);
     uint64_t ended = 0, spent = 0;
@@ -254,8 +287,12 @@ static void bench_wal(struct task *task)
         e->index = 1 + i / 16;
         e->term = 1;
         flights[i] = (struct wal_flight){.task = task, .ended = &ended};
-        flights[i].write = (struct wal_write){.group = 1 + i % 16, .entries = &e, .n_entries = 1,
-                                              .done = wal_landed, .core = task_core(task), .arg = &flights[i]};
+        flights[i].write = (struct wal_write){.group = 1 + i % 16,
+                                              .entries = &e,
+                                              .n_entries = 1,
+                                              .done = wal_landed,
+                                              .core = task_core(task),
+                                              .arg = &flights[i]};
         uint64_t at = now(task);
         while (wal_append(wal, &flights[i].write) == WAL_BUSY)
             rt_ok(task_sleep(task, 100000, &err), &err);

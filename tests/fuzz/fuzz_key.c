@@ -1,4 +1,5 @@
-/* Fuzzes key_decode: the first byte chooses the part's shape, the rest is the key. What is accepted survives a round trip. */
+/* Fuzzes key_decode: the first byte chooses the part's shape, the rest is the key. What is
+ * accepted survives a round trip. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -7,7 +8,9 @@
 
 static struct key_part shape(uint8_t b)
 {
-    return (struct key_part){.kind = (uint8_t)(1 + (b & 7)), .desc = b >> 3 & 1, .nulls_first = b >> 4 & 1,
+    return (struct key_part){.kind = (uint8_t)(1 + (b & 7)),
+                             .desc = b >> 3 & 1,
+                             .nulls_first = b >> 4 & 1,
                              .dec_scale = -1};
 }
 

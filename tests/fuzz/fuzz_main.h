@@ -1,6 +1,8 @@
-/* fuzz_main.h: a main for a fuzzer without libFuzzer: inputs drawn by the fuzzer itself, mutated deterministically.
+/* fuzz_main.h: a main for a fuzzer without libFuzzer: inputs drawn by the fuzzer itself, mutated
+ * deterministically.
  *
- * The fuzzer defines LLVMFuzzerTestOneInput and fuzz_draw (a valid input from a seed). With -DFUZZ_STANDALONE this main runs
+ * The fuzzer defines LLVMFuzzerTestOneInput and fuzz_draw (a valid input from a seed). With
+ * -DFUZZ_STANDALONE this main runs
  *
  *     fuzz_x [--seed N] [--runs N] [FILE...]    FILEs are run as they are
  *
@@ -25,9 +27,15 @@ static void mutate(struct prng *p, struct buf *b)
     for (uint64_t n = prng_below(p, 6); n-- > 0 && b->len;) {
         size_t at = prng_below(p, b->len), len = 1 + prng_below(p, 8);
         switch (prng_below(p, 5)) {
-        case 0: b->data[at] ^= (uint8_t)(1u << prng_below(p, 8)); break;
-        case 1: b->data[at] = (uint8_t)prng_next(p); break;
-        case 2: b->len = at; break;
+        case 0:
+            b->data[at] ^= (uint8_t)(1u << prng_below(p, 8));
+            break;
+        case 1:
+            b->data[at] = (uint8_t)prng_next(p);
+            break;
+        case 2:
+            b->len = at;
+            break;
         case 3:
             for (size_t i = at; i < b->len && i < at + len; i++)
                 b->data[i] = prng_below(p, 2) ? 0xff : 0;

@@ -35,7 +35,8 @@ void fuzz_draw(struct prng *prng, struct buf *out)
     row_begin(out);
     uint32_t id = 0;
     for (uint64_t n = prng_below(prng, 8); n-- > 0;) {
-        struct datum d = {.kind = (uint8_t)(1 + prng_below(prng, 8)), .null = prng_below(prng, 4) == 0,
+        struct datum d = {.kind = (uint8_t)(1 + prng_below(prng, 8)),
+                          .null = prng_below(prng, 4) == 0,
                           .dec_scale = (int16_t)((int)prng_below(prng, 3) - 1)};
         uint64_t r[2] = {prng_next(prng) >> prng_below(prng, 64), prng_next(prng)};
         if (d.kind == PHYS_BYTES)

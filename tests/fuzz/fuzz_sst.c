@@ -1,5 +1,5 @@
-/* Fuzzes data blocks behind their checksum: a body that is accepted is read in every way without harm, and every way
- * agrees with every other. */
+/* Fuzzes data blocks behind their checksum: a body that is accepted is read in every way
+ * without harm, and every way agrees with every other. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -23,21 +23,23 @@ static struct sst_key_schema *make_keys(void)
     return k;
 }
 
-/* Do the values of a FOR chunk fit their kind? The builder's do; others are harmless but compare differently before and
- * after they are cut to size. */
+/* Do the values of a FOR chunk fit their kind? The builder's do; others are harmless but
+ * compare differently before and after they are cut to size. */
 static bool values_fit(const struct enc_chunk *c)
 {
     for (uint32_t i = 0; c->enc == ENC_FOR && i < c->n; i++) {
         struct enc_chunk all = *c;
         all.null_count = 0;
         struct datum d = enc_get(&all, i);
-        if (datum_integer(&d) != (int128)((uint128)c->base + bitpack_get(c->packed, c->n, c->width, i)))
+        if (datum_integer(&d) !=
+            (int128)((uint128)c->base + bitpack_get(c->packed, c->n, c->width, i)))
             return false;
     }
     return true;
 }
 
-static void check_column(const struct enc_chunk *c, uint64_t *mask, uint64_t *scratch, struct arena *arena)
+static void check_column(const struct enc_chunk *c, uint64_t *mask, uint64_t *scratch,
+                         struct arena *arena)
 {
     uint32_t n = c->n < 2048 ? c->n : 2048;
     void *data = arena_zalloc(arena, (size_t)n * phys_width[c->kind]);
@@ -81,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (b && b->n_rows <= ROWS_MAX) {
         struct arena arena;
         arena_init(&arena, NULL);
-        uint64_t *mask = malloc(((size_t)b->n_rows + 63) / 64 * 8), *scratch = malloc(((size_t)b->n_rows + 63) / 64 * 8);
+        uint64_t *mask = malloc(((size_t)b->n_rows + 63) / 64 * 8),
+                 *scratch = malloc(((size_t)b->n_rows + 63) / 64 * 8);
         for (uint16_t i = 0; i < b->n_cols; i++)
             check_column(&b->cols[i], mask, scratch, &arena);
         struct buf key = {0}, bytes = {0};
@@ -122,10 +125,14 @@ static void draw_column(struct prng *p, struct enc_build *b, uint32_t i)
 
 void fuzz_draw(struct prng *p, struct buf *out)
 {
-    static const struct { uint32_t id; uint8_t kind; } cols[COLS] = {
+    static const struct {
+        uint32_t id;
+        uint8_t kind;
+    } cols[COLS] = {
         {2, PHYS_INT32}, {5, PHYS_BYTES}, {9, PHYS_FLOAT64}, {SST_COLUMN_TS, PHYS_INT64}};
     uint32_t n = 1 + (uint32_t)prng_below(p, 300);
-    memset(buf_extend(out, SST_DATA_HEADER_BYTES + COLS * SST_DIR_BYTES), 0, SST_DATA_HEADER_BYTES + COLS * SST_DIR_BYTES);
+    memset(buf_extend(out, SST_DATA_HEADER_BYTES + COLS * SST_DIR_BYTES), 0,
+           SST_DATA_HEADER_BYTES + COLS * SST_DIR_BYTES);
     store_le32(out->data, n);
     store_le16(out->data + 4, COLS);
     for (uint32_t c = 0; c < COLS; c++) {

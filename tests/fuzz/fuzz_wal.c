@@ -38,8 +38,12 @@ void fuzz_draw(struct prng *prng, struct buf *out)
 {
     uint8_t body[200] = {0};
     for (uint64_t n = prng_below(prng, 6); n-- > 0;) {
-        struct wal_rec rec = {.type = (uint8_t)(1 + prng_below(prng, 8)), .entry_kind = 1, .group = prng_below(prng, 5),
-                              .index = prng_below(prng, 100), .term = 3, .body = body,
+        struct wal_rec rec = {.type = (uint8_t)(1 + prng_below(prng, 8)),
+                              .entry_kind = 1,
+                              .group = prng_below(prng, 5),
+                              .index = prng_below(prng, 100),
+                              .term = 3,
+                              .body = body,
                               .body_bytes = (uint32_t)prng_below(prng, 200)};
         wal_rec_write(&rec, wal_pos_of(1, out->len), out);
     }

@@ -1,12 +1,15 @@
-/* engine_sim: the local engine (log, manifest, tablets) of one node on a simulated disk, crashed at any moment.
+/* engine_sim: the local engine (log, manifest, tablets) of one node on a simulated disk, crashed
+ * at any moment.
  *
  *     engine_sim [--seeds A..B] [--verbose]
  *
- * A small stand-in for the tablet floor appends entries of a few groups, applies what is durable to tablets, checkpoints
- * and truncates. The driver crashes the node at drawn moments (torn, lost and reordered sectors; failed syncs, reads
- * and writes; a full disk), starts it on the same disk and holds what recovered against what had been
- * acknowledged. Some runs flip bits of the log, of one copy of the manifest, or of ssts while the node is down:
- * then what was acknowledged must be there, or its group quarantined, or its read refused; never silently wrong. */
+ * A small stand-in for the tablet floor appends entries of a few groups, applies what is
+ * durable to tablets, checkpoints and truncates. The driver crashes the node at drawn moments
+ * (torn, lost and reordered sectors; failed syncs, reads and writes; a full disk), starts it on
+ * the same disk and holds what recovered against what had been acknowledged. Some runs flip
+ * bits of the log, of one copy of the manifest, or of ssts while the node is down: then what
+ * was acknowledged must be there, or its group quarantined, or its read refused; never silently
+ * wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +54,7 @@ struct world {
     struct sim *sim;
     struct prng prng;
     struct group groups[GROUPS + 1];
-    uint64_t now;        /* timestamps */
+    uint64_t now;                  /* timestamps */
     bool damaged_log, damaged_sst; /* bits were flipped since the last start */
     uint32_t boot;
     /* of the present boot */
@@ -79,8 +82,14 @@ static struct kv_schema schema_of(uint64_t storage, uint32_t *group)
 {
     for (int i = 0; i < 3; i++)
         columns[i].absent = datum_null((enum phys_kind)columns[i].kind);
-    return (struct kv_schema){.id = storage, .home = storage, .version = 1, .n_columns = 3,
-                              .n_key = 1, .n_shards = 1, .groups = group, .columns = columns,
+    return (struct kv_schema){.id = storage,
+                              .home = storage,
+                              .version = 1,
+                              .n_columns = 3,
+                              .n_key = 1,
+                              .n_shards = 1,
+                              .groups = group,
+                              .columns = columns,
                               .key = key_parts};
 }
 
@@ -92,7 +101,10 @@ static void make_key(uint16_t key, struct buf *out)
     key_append(out, &part, &d);
 }
 
-static uint32_t text_len(uint32_t seed) { return seed % 97 == 0 ? 5000 : seed % 50; }
+static uint32_t text_len(uint32_t seed)
+{
+    return seed % 97 == 0 ? 5000 : seed % 50;
+}
 
 static void make_row(uint32_t seed, struct buf *out)
 {
@@ -126,8 +138,10 @@ static void apply_entry(struct world *w, uint32_t g, uint64_t index, const struc
     struct buf key = {0}, row = {0};
     for (uint32_t i = 0; i < p->n; i++) {
         make_key(p->writes[i].key, &key);
-        struct lsm_write lw = {.op = p->writes[i].deleted ? LSM_DELETE : LSM_PUT, .key = key.data,
-                               .key_len = (uint32_t)key.len, .ts = p->ts};
+        struct lsm_write lw = {.op = p->writes[i].deleted ? LSM_DELETE : LSM_PUT,
+                               .key = key.data,
+                               .key_len = (uint32_t)key.len,
+                               .ts = p->ts};
         if (!p->writes[i].deleted) {
             make_row(p->writes[i].seed, &row);
             lw.row = row.data;
@@ -218,8 +232,8 @@ static void recover_log(struct world *w, struct task *task, uint32_t g, uint64_t
     struct raft_entry *out[32];
     for (uint64_t at = checkpoint + 1; at <= info.last;) {
         size_t n = 0;
-        MUST(wal_read(task, w->wal, g, at, info.last + 1 < at + 32 ? info.last + 1 : at + 32, 1 << 16,
-                      out, &n, &err));
+        MUST(wal_read(task, w->wal, g, at, info.last + 1 < at + 32 ? info.last + 1 : at + 32,
+                      1 << 16, out, &n, &err));
         rt_check(n > 0);
         for (size_t i = 0; i < n; i++, at++) {
             rt_check(out[i]->index == at);
@@ -269,7 +283,8 @@ static void open_tablets(struct world *w, struct task *task, uint32_t g)
     }
 }
 
-/* The newest committed version of each key of a tablet; -1 deleted or never written, else the seed. */
+/* The newest committed version of each key of a tablet; -1 deleted or never written, else the
+ * seed. */
 static void model_content(const struct world *w, uint32_t g, int t, int64_t *seeds)
 {
     for (int k = 0; k < KEYS; k++)
@@ -304,7 +319,8 @@ static void verify_tablet(struct world *w, struct task *task, uint32_t g, int t)
     model_content(w, g, t, seeds);
     uint32_t group = g;
     struct kv_schema schema = schema_of(g * 10 + (uint64_t)t, &group);
-    struct lsm_scan_spec spec = {.schema = &schema, .column_ids = ids, .n_columns = 3, .ts = w->now};
+    struct lsm_scan_spec spec = {
+        .schema = &schema, .column_ids = ids, .n_columns = 3, .ts = w->now};
     struct lsm_snapshot *s = lsm_snapshot_take(w->tablets[g][t]);
     struct lsm_scan *scan = NULL;
     int code = lsm_scan_open(task, s, &spec, &scan, &err);
@@ -329,16 +345,24 @@ static void verify_tablet(struct world *w, struct task *task, uint32_t g, int t)
         rt_check(seeds[k] < 0);
 }
 
-static void fatal(void *arg, const struct err *err) { ((struct world *)arg)->dead = true; }
+static void fatal(void *arg, const struct err *err)
+{
+    ((struct world *)arg)->dead = true;
+}
 
 static void recover(struct world *w, struct task *task)
 {
     struct err err;
-    struct wal_config wal_config = {.segment_bytes = 32 << 10, .log_bytes_max = 128 << 10,
-                                    .cache_bytes_max = 4 << 10, .ballast_bytes = 8 << 10};
-    struct lsm_node_config lsm_config = {.memtable_bytes_one = 64 << 10, .memtable_bytes_max = 128 << 10,
-                                         .file_bytes_max = 32 << 10, .block_bytes_upper = 2 << 10,
-                                         .block_bytes_last = 8 << 10, .block_cache_bytes = 64 << 10};
+    struct wal_config wal_config = {.segment_bytes = 32 << 10,
+                                    .log_bytes_max = 128 << 10,
+                                    .cache_bytes_max = 4 << 10,
+                                    .ballast_bytes = 8 << 10};
+    struct lsm_node_config lsm_config = {.memtable_bytes_one = 64 << 10,
+                                         .memtable_bytes_max = 128 << 10,
+                                         .file_bytes_max = 32 << 10,
+                                         .block_bytes_upper = 2 << 10,
+                                         .block_bytes_last = 8 << 10,
+                                         .block_cache_bytes = 64 << 10};
     for (int i = 0; i < 2; i++) {
         enum fs_result result;
         MUST(fs_mkdir(task, root_dirs[i], &result, &err));
@@ -436,11 +460,21 @@ static void append_some(struct world *w, struct task *task, uint32_t g)
         group->term++;
     }
     struct flight *f = calloc(1, sizeof *f);
-    *f = (struct flight){.world = w, .boot = w->boot, .group = g, .first = at, .last = at + n - 1,
-                         .term = group->term, .hard_term = group->term};
+    *f = (struct flight){.world = w,
+                         .boot = w->boot,
+                         .group = g,
+                         .first = at,
+                         .last = at + n - 1,
+                         .term = group->term,
+                         .hard_term = group->term};
     f->hard = (struct raft_hard_state){.term = group->term, .commit = group->committed};
-    f->write = (struct wal_write){.group = g, .entries = entries, .n_entries = n, .done = landed,
-                                  .core = task_core(task), .arg = f, .hard_state = &f->hard};
+    f->write = (struct wal_write){.group = g,
+                                  .entries = entries,
+                                  .n_entries = n,
+                                  .done = landed,
+                                  .core = task_core(task),
+                                  .arg = f,
+                                  .hard_state = &f->hard};
     for (uint32_t i = 0; i < n; i++)
         entries[i] = draw_entry(w, at + i, group->term);
     for (int i = 1; i <= GROUPS; i++)
@@ -510,7 +544,8 @@ static void run_checkpoints(struct task *task, void *arg)
             MUST(wal_maintain(task, w->wal, pins, 4, &n, &err));
             break;
         }
-        default: checkpoint(w, task, g);
+        default:
+            checkpoint(w, task, g);
         }
     }
 }
@@ -528,7 +563,8 @@ static void node_main(struct task *task, void *arg)
             append_some(w, task, 1 + (uint32_t)prng_below(&w->prng, GROUPS));
         if (w->dead)
             give_up(w, task);
-        MUST(task_sleep(task, prng_below(&w->prng, 3) * SIM_MS + prng_below(&w->prng, SIM_MS), &err));
+        MUST(task_sleep(task, prng_below(&w->prng, 3) * SIM_MS + prng_below(&w->prng, SIM_MS),
+                        &err));
     }
 }
 
@@ -550,7 +586,8 @@ static void flip_bits(struct world *w)
         struct buf content = {0};
         if (sim_disk_read(w->sim, 0, path, &content) && content.len) {
             w->flips[kind]++;
-            sim_disk_flip(w->sim, 0, path, prng_below(&w->prng, content.len), (int)prng_below(&w->prng, 8));
+            sim_disk_flip(w->sim, 0, path, prng_below(&w->prng, content.len),
+                          (int)prng_below(&w->prng, 8));
             w->damaged_log |= log;
             w->damaged_sst |= sst;
         }
@@ -562,7 +599,10 @@ static void flip_bits(struct world *w)
     free(paths);
 }
 
-static bool is_dead(struct sim *sim, void *arg) { return ((struct world *)arg)->dead; }
+static bool is_dead(struct sim *sim, void *arg)
+{
+    return ((struct world *)arg)->dead;
+}
 
 static void run_boot(struct world *w, bool injured)
 {
@@ -590,8 +630,8 @@ static void run_seed(uint64_t seed, bool verbose)
     struct world *w = calloc(1, sizeof *w);
     w->seed = seed;
     prng_init(&w->prng, seed);
-    w->sim = sim_create(&(struct sim_config){.seed = seed, .node_count = 1,
-                                             .log = verbose ? stderr : NULL});
+    w->sim = sim_create(
+        &(struct sim_config){.seed = seed, .node_count = 1, .log = verbose ? stderr : NULL});
     for (int g = 1; g <= GROUPS; g++) {
         w->groups[g].entries = calloc(ENTRIES_MAX, sizeof *w->groups[g].entries);
         w->groups[g].terms = calloc(ENTRIES_MAX, sizeof *w->groups[g].terms);
@@ -611,9 +651,9 @@ static void run_seed(uint64_t seed, bool verbose)
                (unsigned long long)seed, (unsigned long long)w->groups[1].last,
                (unsigned long long)w->groups[2].last, (unsigned long long)w->groups[3].last,
                (unsigned long long)w->verified_rows, (unsigned long long)w->checkpoints,
-               (unsigned long long)w->refused_reads, (unsigned long long)w->quarantines, (unsigned long long)w->flips[0],
-               (unsigned long long)w->flips[1], (unsigned long long)w->flips[2],
-               (unsigned long long)sim_trace_hash(w->sim));
+               (unsigned long long)w->refused_reads, (unsigned long long)w->quarantines,
+               (unsigned long long)w->flips[0], (unsigned long long)w->flips[1],
+               (unsigned long long)w->flips[2], (unsigned long long)sim_trace_hash(w->sim));
     rt_check(flips || w->verified_rows > 0);
     for (int g = 1; g <= GROUPS; g++) {
         free(w->groups[g].entries);

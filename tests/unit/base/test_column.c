@@ -13,7 +13,8 @@ static void test_views(void **state)
 {
     struct arena a;
     arena_init(&a, NULL);
-    const char *texts[] = {"", "a", "ab", "abcdefghijkl", "abcdefghijklm", "abcdefghijkln", "abce", "b"};
+    const char *texts[] = {"",     "a", "ab", "abcdefghijkl", "abcdefghijklm", "abcdefghijkln",
+                           "abce", "b"};
     int order[] = {0, 1, 2, 3, 4, 5, 6, 7};
     for (int i = 0; i < 8; i++)
         for (int k = 0; k < 8; k++) {
@@ -66,7 +67,10 @@ static void test_forms(void **state)
 }
 
 static int unpinned;
-static void count_unpin(void *pins) { unpinned += *(int *)pins; }
+static void count_unpin(void *pins)
+{
+    unpinned += *(int *)pins;
+}
 
 static void test_batch(void **state)
 {

@@ -15,20 +15,41 @@ static struct datum draw(struct prng *p, uint8_t kind, struct arena *a)
     uint64_t r = prng_next(p);
     struct datum d = {.kind = kind, .dec_scale = -1, .null = r % 11 == 0};
     uint64_t small = prng_below(p, 3);
-    int64_t v = small == 0 ? (int64_t)(r % 5) - 2 : small == 1 ? (int64_t)(r % 600) - 300 : (int64_t)r;
+    int64_t v = small == 0   ? (int64_t)(r % 5) - 2
+                : small == 1 ? (int64_t)(r % 600) - 300
+                             : (int64_t)r;
     switch (kind) {
-    case PHYS_BOOL: d.u.b = v & 1; break;
-    case PHYS_INT16: d.u.i16 = (int16_t)v; break;
-    case PHYS_INT32: d.u.i32 = (int32_t)v; break;
-    case PHYS_INT64: d.u.i64 = v; break;
-    case PHYS_INT128: d.u.i128 = (int128)((uint128)(uint64_t)v << (small == 2 ? 64 : 0)); break;
-    case PHYS_FLOAT32: d.u.f32 = r % 17 == 0 ? __builtin_nanf("") : r % 13 == 0 ? -0.0f : (float)v / 4; break;
-    case PHYS_FLOAT64: d.u.f64 = r % 17 == 0 ? __builtin_nan("") : r % 13 == 0 ? -0.0 : r % 19 == 0 ? -__builtin_inf() : (double)v / 4; break;
+    case PHYS_BOOL:
+        d.u.b = v & 1;
+        break;
+    case PHYS_INT16:
+        d.u.i16 = (int16_t)v;
+        break;
+    case PHYS_INT32:
+        d.u.i32 = (int32_t)v;
+        break;
+    case PHYS_INT64:
+        d.u.i64 = v;
+        break;
+    case PHYS_INT128:
+        d.u.i128 = (int128)((uint128)(uint64_t)v << (small == 2 ? 64 : 0));
+        break;
+    case PHYS_FLOAT32:
+        d.u.f32 = r % 17 == 0 ? __builtin_nanf("") : r % 13 == 0 ? -0.0f : (float)v / 4;
+        break;
+    case PHYS_FLOAT64:
+        d.u.f64 = r % 17 == 0   ? __builtin_nan("")
+                  : r % 13 == 0 ? -0.0
+                  : r % 19 == 0 ? -__builtin_inf()
+                                : (double)v / 4;
+        break;
     default: {
         uint8_t bytes[20];
         uint32_t len = (uint32_t)prng_below(p, small == 2 ? 20 : 4);
         for (uint32_t i = 0; i < len; i++)
-            bytes[i] = (uint8_t)(prng_below(p, 3) == 0 ? 0 : prng_below(p, 3) == 0 ? 0xff : prng_below(p, 256));
+            bytes[i] = (uint8_t)(prng_below(p, 3) == 0   ? 0
+                                 : prng_below(p, 3) == 0 ? 0xff
+                                                         : prng_below(p, 256));
         d.u.bytes = view_copy(a, bytes, len);
     }
     }
@@ -43,7 +64,10 @@ static int compare_part(const struct key_part *part, const struct datum *a, cons
     return part->desc ? -cmp : cmp;
 }
 
-static int sign(int x) { return (x > 0) - (x < 0); }
+static int sign(int x)
+{
+    return (x > 0) - (x < 0);
+}
 
 static void test_order_and_back(void **state)
 {

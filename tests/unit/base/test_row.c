@@ -17,13 +17,27 @@ static struct datum draw(struct prng *p, struct arena *a)
                       .dec_scale = (int16_t)((int)prng_below(p, 4) - 1)};
     uint64_t r = prng_next(p) >> prng_below(p, 64);
     switch (d.kind) {
-    case PHYS_BOOL: d.u.b = r & 1; break;
-    case PHYS_INT16: d.u.i16 = (int16_t)r; break;
-    case PHYS_INT32: d.u.i32 = (int32_t)r; break;
-    case PHYS_INT64: d.u.i64 = (int64_t)r; break;
-    case PHYS_INT128: d.u.i128 = (int128)((uint128)r << 64 | r); break;
-    case PHYS_FLOAT32: d.u.f32 = (float)r; break;
-    case PHYS_FLOAT64: d.u.f64 = (double)r; break;
+    case PHYS_BOOL:
+        d.u.b = r & 1;
+        break;
+    case PHYS_INT16:
+        d.u.i16 = (int16_t)r;
+        break;
+    case PHYS_INT32:
+        d.u.i32 = (int32_t)r;
+        break;
+    case PHYS_INT64:
+        d.u.i64 = (int64_t)r;
+        break;
+    case PHYS_INT128:
+        d.u.i128 = (int128)((uint128)r << 64 | r);
+        break;
+    case PHYS_FLOAT32:
+        d.u.f32 = (float)r;
+        break;
+    case PHYS_FLOAT64:
+        d.u.f64 = (double)r;
+        break;
     default: {
         uint8_t bytes[300];
         uint32_t len = (uint32_t)prng_below(p, 300);
@@ -92,8 +106,9 @@ static void test_refusals(void **state)
     uint32_t id;
     assert_false(row_reader_init(&r, "", 0));
     assert_false(row_reader_init(&r, "\x02", 1));
-    const char *bad[] = {"\x01\x05\x00", "\x01\x05\x09", "\x01\x05\x41\x00", "\x01\x05\x01\x02",
-                         "\x01\x05\x02\xff\xff\x7f"}; /* kind 0, kind 9, unknown flag, bool 2, int16 too big */
+    const char *bad[] = {
+        "\x01\x05\x00", "\x01\x05\x09", "\x01\x05\x41\x00", "\x01\x05\x01\x02",
+        "\x01\x05\x02\xff\xff\x7f"}; /* kind 0, kind 9, unknown flag, bool 2, int16 too big */
     size_t lens[] = {3, 3, 4, 4, 6};
     for (int i = 0; i < 5; i++) {
         assert_true(row_reader_init(&r, bad[i], lens[i]));

@@ -56,16 +56,26 @@ static struct datum draw(struct prng *p, uint8_t kind, int shape, uint32_t i, st
                               : prng_next(p);
     struct datum d = {.kind = kind, .dec_scale = -1};
     switch (kind) {
-    case PHYS_BOOL: d.u.b = r & 1; break;
-    case PHYS_INT16: d.u.i16 = (int16_t)r; break;
-    case PHYS_INT32: d.u.i32 = (int32_t)r; break;
-    case PHYS_INT64: d.u.i64 = (int64_t)r; break;
+    case PHYS_BOOL:
+        d.u.b = r & 1;
+        break;
+    case PHYS_INT16:
+        d.u.i16 = (int16_t)r;
+        break;
+    case PHYS_INT32:
+        d.u.i32 = (int32_t)r;
+        break;
+    case PHYS_INT64:
+        d.u.i64 = (int64_t)r;
+        break;
     case PHYS_INT128:
         d.u.i128 = (int128)(int64_t)r;
         if (shape == 4)
             d.u.i128 = (int128)((uint128)r << 64 | prng_next(p));
         break;
-    case PHYS_FLOAT32: d.u.f32 = (float)(int32_t)r / 8; break;
+    case PHYS_FLOAT32:
+        d.u.f32 = (float)(int32_t)r / 8;
+        break;
     case PHYS_FLOAT64:
         d.u.f64 = (double)(int64_t)r / 16;
         if (r % 11 == 0)
@@ -225,10 +235,10 @@ static void test_columns(void **state)
     for (uint8_t kind = PHYS_BOOL; kind < PHYS_KIND_COUNT; kind++)
         for (int shape = 0; shape < 6; shape++)
             for (int round = 0; round < 6; round++)
-                check_column(&p, kind, shape,
-                             (uint32_t[]){1, 5, 64, 129, 1000, 4097}[round], &seen);
-    assert_int_equal(seen, 1 << ENC_CONST | 1 << ENC_FOR | 1 << ENC_RLE | 1 << ENC_DICT |
-                               1 << ENC_PLAIN);
+                check_column(&p, kind, shape, (uint32_t[]){1, 5, 64, 129, 1000, 4097}[round],
+                             &seen);
+    assert_int_equal(seen,
+                     1 << ENC_CONST | 1 << ENC_FOR | 1 << ENC_RLE | 1 << ENC_DICT | 1 << ENC_PLAIN);
 }
 
 static void test_blobs(void **state)

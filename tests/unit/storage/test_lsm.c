@@ -1,4 +1,5 @@
-/* The tablet engine against a model: random writes, flushes, compactions, restarts; every read compared row by row. */
+/* The tablet engine against a model: random writes, flushes, compactions, restarts; every read
+ * compared row by row. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,12 +33,12 @@ struct model {
         uint64_t index;
         int key;
         struct version v;
-    } *log;
+    } * log;
     size_t n_log;
     uint64_t blob_every;
     uint32_t delete_one_in; /* 0 = never */
     int next_key;
-    bool calm;              /* most keys are written once, blocks become big and settled */
+    bool calm; /* most keys are written once, blocks become big and settled */
 };
 
 struct env_of {
@@ -68,8 +69,14 @@ static struct kv_schema *make_schema(void)
         columns[i].absent = datum_null((enum phys_kind)columns[i].kind);
     columns[6].absent = (struct datum){.kind = PHYS_INT128, .dec_scale = -1, .u.i128 = 42};
     static uint32_t groups[1] = {1};
-    schema = (struct kv_schema){.id = 77, .home = 77, .version = 1, .n_columns = COLS, .n_key = 2,
-                                .n_shards = 1, .groups = groups, .columns = columns,
+    schema = (struct kv_schema){.id = 77,
+                                .home = 77,
+                                .version = 1,
+                                .n_columns = COLS,
+                                .n_key = 2,
+                                .n_shards = 1,
+                                .groups = groups,
+                                .columns = columns,
                                 .key = key_parts};
     return &schema;
 }
@@ -85,7 +92,9 @@ static void value_of(int key, uint32_t seed, uint32_t id, const struct model *m,
         *d = datum_bytes(text, (uint32_t)len);
         break;
     }
-    case ID_B: *d = (struct datum){.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = 9 - key % 10}; break;
+    case ID_B:
+        *d = (struct datum){.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = 9 - key % 10};
+        break;
     case ID_TEXT: {
         uint32_t len = r % 40;
         if (m->blob_every && seed % m->blob_every == 0)
@@ -96,12 +105,20 @@ static void value_of(int key, uint32_t seed, uint32_t id, const struct model *m,
         *d = datum_bytes(text, len);
         break;
     }
-    case ID_NUM: *d = datum_i64((int64_t)(r % 1000)); d->dec_scale = 2; break;
+    case ID_NUM:
+        *d = datum_i64((int64_t)(r % 1000));
+        d->dec_scale = 2;
+        break;
     case ID_FLOAT: /* rises with time: zone maps tell new blocks from old ones */
-        *d = (struct datum){.kind = PHYS_FLOAT64, .dec_scale = -1, .u.f64 = (double)(seed >> 8) / 4};
+        *d =
+            (struct datum){.kind = PHYS_FLOAT64, .dec_scale = -1, .u.f64 = (double)(seed >> 8) / 4};
         return;
-    case ID_FLAG: *d = (struct datum){.kind = PHYS_BOOL, .dec_scale = -1, .u.b = r % 3 == 0}; break;
-    default: *d = (struct datum){.kind = PHYS_INT128, .dec_scale = -1, .u.i128 = (int128)r << 40}; break;
+    case ID_FLAG:
+        *d = (struct datum){.kind = PHYS_BOOL, .dec_scale = -1, .u.b = r % 3 == 0};
+        break;
+    default:
+        *d = (struct datum){.kind = PHYS_INT128, .dec_scale = -1, .u.i128 = (int128)r << 40};
+        break;
     }
     if (id != ID_A && id != ID_B && r % 13 == 5)
         *d = datum_null((enum phys_kind)d->kind);
@@ -148,8 +165,10 @@ static void write_version(struct lsm *lsm, const struct model *m, uint64_t index
 {
     struct buf k = {0}, row = {0};
     make_key(key, m, &k);
-    struct lsm_write w = {.op = v->deleted ? LSM_DELETE : LSM_PUT, .key = k.data,
-                          .key_len = (uint32_t)k.len, .ts = v->ts};
+    struct lsm_write w = {.op = v->deleted ? LSM_DELETE : LSM_PUT,
+                          .key = k.data,
+                          .key_len = (uint32_t)k.len,
+                          .ts = v->ts};
     if (!v->deleted) {
         make_row(key, v->seed, m, &row);
         w.row = row.data;
@@ -165,7 +184,8 @@ static void write_version(struct lsm *lsm, const struct model *m, uint64_t index
 
 static void write_some(struct lsm *lsm, struct model *m)
 {
-    int count = 1 + (int)prng_below(&m->prng, m->calm ? 200 : 60), base = (int)prng_below(&m->prng, KEYS);
+    int count = 1 + (int)prng_below(&m->prng, m->calm ? 200 : 60),
+        base = (int)prng_below(&m->prng, KEYS);
     bool dense = m->calm || prng_below(&m->prng, 2);
     if (m->calm && prng_below(&m->prng, 3)) {
         base = m->next_key; /* mostly appended */
@@ -181,7 +201,8 @@ static void write_some(struct lsm *lsm, struct model *m)
         if (m->calm && m->n[key] && prng_below(&m->prng, 2000))
             continue;
         struct version v = {.ts = m->now,
-                            .deleted = m->delete_one_in && prng_below(&m->prng, m->delete_one_in) == 0,
+                            .deleted =
+                                m->delete_one_in && prng_below(&m->prng, m->delete_one_in) == 0,
                             .seed = (uint32_t)(m->index << 8 | prng_below(&m->prng, 256))};
         m->versions[key][m->n[key]++] = v;
         m->log[m->n_log].index = m->index;
@@ -201,7 +222,8 @@ static const struct version *visible(const struct model *m, int key, hlc_time ts
     return NULL;
 }
 
-static void check_get(struct task *task, struct lsm *lsm, const struct model *m, int key, hlc_time ts)
+static void check_get(struct task *task, struct lsm *lsm, const struct model *m, int key,
+                      hlc_time ts)
 {
     struct err err;
     struct buf k = {0}, row = {0};
@@ -250,8 +272,12 @@ static bool test_matches(const struct kv_test *t, const struct datum *v)
         if (datum_compare(v, &t->values[i]) == 0)
             return true;
     int c = datum_compare(v, &t->values[0]);
-    return t->op == KV_EQ ? c == 0 : t->op == KV_LT ? c < 0 : t->op == KV_LE ? c <= 0
-           : t->op == KV_GT ? c > 0 : t->op == KV_GE ? c >= 0 : false;
+    return t->op == KV_EQ   ? c == 0
+           : t->op == KV_LT ? c < 0
+           : t->op == KV_LE ? c <= 0
+           : t->op == KV_GT ? c > 0
+           : t->op == KV_GE ? c >= 0
+                            : false;
 }
 
 struct wanted {
@@ -343,118 +369,156 @@ static struct datum draw_constant(struct model *m, uint32_t id, struct arena *ar
 {
     struct datum d;
     do
-        value_of((int)prng_below(&m->prng, KEYS), (uint32_t)prng_below(&m->prng, m->index + 1) << 8 | 1, id, m, &d,
-                 arena);
+        value_of((int)prng_below(&m->prng, KEYS),
+                 (uint32_t)prng_below(&m->prng, m->index + 1) << 8 | 1, id, m, &d, arena);
     while (d.null);
     return d;
+}
+
+/* A drawn scan and what it points to. */
+struct scan_case {
+    struct lsm_scan_spec spec;
+    uint32_t ids[COLS];
+    struct kv_test tests[3];
+    struct datum values[3][4];
+    struct kv_span spans[40];
+    struct buf keys[80];
+    int lo[40], hi[40];
+    struct wanted *want;
+    size_t n_want;
+};
+
+static void draw_columns_and_tests(struct model *m, struct scan_case *c, struct arena *arena)
+{
+    struct lsm_scan_spec *spec = &c->spec;
+    for (int i = 0; i < COLS; i++)
+        if (prng_below(&m->prng, 3))
+            c->ids[spec->n_columns++] = columns[prng_below(&m->prng, COLS)].id;
+    spec->column_ids = c->ids;
+    spec->tests = c->tests;
+    spec->n_tests = (uint16_t)prng_below(&m->prng, 4);
+    for (int i = 0; i < spec->n_tests; i++) {
+        uint32_t id = columns[prng_below(&m->prng, COLS)].id;
+        for (int k = 0; k < 4; k++)
+            c->values[i][k] = draw_constant(m, id, arena);
+        c->tests[i] = (struct kv_test){
+            .column_id = id, .op = (uint8_t)prng_below(&m->prng, 8), .values = c->values[i]};
+        c->tests[i].n_values = c->tests[i].op == KV_IN ? 4 : 1;
+    }
+    spec->with_key = prng_below(&m->prng, 2);
+    spec->with_span = prng_below(&m->prng, 2);
+    spec->with_ts = prng_below(&m->prng, 2);
+}
+
+static void want_key(const struct model *m, struct scan_case *c, int key, int span)
+{
+    const struct version *v = visible(m, key, c->spec.ts);
+    if (row_wanted(m, key, v, &c->spec))
+        c->want[c->n_want++] = (struct wanted){key, v, (uint32_t)span};
+}
+
+static void draw_points(struct model *m, struct scan_case *c)
+{
+    for (int i = 0; i < 40; i++) {
+        c->lo[i] = (int)prng_below(&m->prng, KEYS + 5) % KEYS;
+        c->hi[i] = c->lo[i] + 1;
+        make_key(c->lo[i], m, &c->keys[i]);
+        c->spans[i] = (struct kv_span){
+            .start = c->keys[i].data, .point = true, .start_len = (uint32_t)c->keys[i].len};
+        want_key(m, c, c->lo[i], i);
+    }
+    c->spec.n_spans = 40;
+}
+
+static void draw_spans(struct model *m, struct scan_case *c, int n)
+{
+    int at = 0;
+    for (int i = 0; i < n; i++) {
+        uint64_t parts = (uint64_t)(n - i);
+        c->lo[i] = at + (int)prng_below(&m->prng, (uint64_t)(KEYS - at) / parts + 1);
+        c->hi[i] = c->lo[i] + (int)prng_below(&m->prng, (uint64_t)(KEYS - c->lo[i]) / parts + 1);
+        at = c->hi[i];
+        struct buf *from = &c->keys[2 * i], *to = &c->keys[2 * i + 1];
+        make_key(c->lo[i], m, from);
+        if (c->lo[i] >= KEYS)
+            from->len = 1, from->data[0] = 0xff;
+        c->spans[i] = (struct kv_span){.start = from->data, .start_len = (uint32_t)from->len};
+        if (c->hi[i] < KEYS) {
+            make_key(c->hi[i], m, to);
+            c->spans[i].end = to->data;
+            c->spans[i].end_len = (uint32_t)to->len;
+        }
+    }
+    c->spec.n_spans = (uint32_t)n;
+    c->spec.reverse = prng_below(&m->prng, 2);
+    if (n == 0)
+        c->hi[0] = KEYS;
+    n = n ? n : 1;
+    for (int s = 0; s < n; s++) {
+        int i = c->spec.reverse ? n - 1 - s : s;
+        for (int k = 0; k < c->hi[i] - c->lo[i]; k++)
+            want_key(m, c, c->spec.reverse ? c->hi[i] - 1 - k : c->lo[i] + k, i);
+    }
+}
+
+/* A version in (ts, limit] of any key in the spans. */
+static hlc_time find_uncertain(const struct model *m, const struct scan_case *c)
+{
+    hlc_time found = 0;
+    uint32_t n = c->spec.n_spans ? c->spec.n_spans : 1;
+    for (uint32_t s = 0; s < n; s++)
+        for (int key = c->lo[s]; key < c->hi[s] && key < KEYS; key++)
+            for (int i = 0; i < m->n[key]; i++)
+                if (m->versions[key][i].ts > c->spec.ts &&
+                    m->versions[key][i].ts <= c->spec.uncertain_limit)
+                    found = m->versions[key][i].ts;
+    return found;
 }
 
 static void check_scan(struct task *task, struct lsm *lsm, struct model *m)
 {
     struct arena arena;
     arena_init(&arena, NULL);
-    struct lsm_scan_spec spec = {.schema = make_schema(), .ts = m->horizon};
-    spec.ts += prng_below(&m->prng, m->now - m->horizon + 1);
+    struct scan_case *c = calloc(1, sizeof *c);
+    c->want = malloc((KEYS + 50) * sizeof *c->want);
+    c->spec = (struct lsm_scan_spec){.schema = make_schema(), .ts = m->now, .spans = c->spans};
     if (prng_below(&m->prng, 2))
-        spec.ts = m->now;
-    uint32_t ids[COLS];
-    for (int i = 0; i < COLS; i++)
-        if (prng_below(&m->prng, 3))
-            ids[spec.n_columns++] = columns[prng_below(&m->prng, COLS)].id;
-    spec.column_ids = ids;
-    struct kv_test tests[3];
-    struct datum values[3][4];
-    spec.tests = tests;
-    spec.n_tests = (uint16_t)prng_below(&m->prng, 4);
-    for (int i = 0; i < spec.n_tests; i++) {
-        uint32_t id = columns[prng_below(&m->prng, COLS)].id;
-        for (int k = 0; k < 4; k++)
-            values[i][k] = draw_constant(m, id, &arena);
-        tests[i] = (struct kv_test){.column_id = id, .op = (uint8_t)prng_below(&m->prng, 8),
-                                    .values = values[i]};
-        tests[i].n_values = tests[i].op == KV_IN ? 4 : 1;
-    }
-    spec.with_key = prng_below(&m->prng, 2);
-    spec.with_span = prng_below(&m->prng, 2);
-    spec.with_ts = prng_below(&m->prng, 2);
-    struct kv_span spans[40];
-    struct buf keys[80] = {0};
-    int lo[40], hi[40];
-    int shape = (int)prng_below(&m->prng, 4), n_spans = 0;
-    struct wanted *want = malloc((KEYS + 50) * sizeof *want);
-    size_t n_want = 0;
-    if (shape == 0) {
-        for (; n_spans < 40; n_spans++) {
-            lo[n_spans] = (int)prng_below(&m->prng, KEYS + 5) % KEYS;
-            make_key(lo[n_spans], m, &keys[n_spans]);
-            spans[n_spans] = (struct kv_span){.start = keys[n_spans].data, .point = true,
-                                              .start_len = (uint32_t)keys[n_spans].len};
-            const struct version *v = visible(m, lo[n_spans], spec.ts);
-            if (row_wanted(m, lo[n_spans], v, &spec))
-                want[n_want++] = (struct wanted){lo[n_spans], v, (uint32_t)n_spans};
-        }
-    } else {
-        spec.reverse = prng_below(&m->prng, 2);
-        int at = 0;
-        n_spans = shape == 1 ? 0 : shape == 2 ? 1 : 4;
-        for (int i = 0; i < n_spans; i++) {
-            lo[i] = at + (int)prng_below(&m->prng, (uint64_t)(KEYS - at) / (uint64_t)(n_spans - i) + 1);
-            hi[i] = lo[i] + (int)prng_below(&m->prng, (uint64_t)(KEYS - lo[i]) / (uint64_t)(n_spans - i) + 1);
-            at = hi[i];
-            make_key(lo[i], m, &keys[2 * i]);
-            spans[i] = (struct kv_span){.start = keys[2 * i].data, .start_len = (uint32_t)keys[2 * i].len};
-            if (hi[i] < KEYS) {
-                make_key(hi[i], m, &keys[2 * i + 1]);
-                spans[i].end = keys[2 * i + 1].data;
-                spans[i].end_len = (uint32_t)keys[2 * i + 1].len;
-            }
-            if (lo[i] >= KEYS)
-                spans[i].start = (const uint8_t *)"\xff", spans[i].start_len = 1;
-        }
-        if (!n_spans)
-            lo[0] = 0, hi[0] = KEYS;
-        int n = n_spans ? n_spans : 1;
-        for (int s = 0; s < n; s++) {
-            int i = spec.reverse ? n - 1 - s : s;
-            for (int k = 0; k < hi[i] - lo[i]; k++) {
-                int key = spec.reverse ? hi[i] - 1 - k : lo[i] + k;
-                const struct version *v = visible(m, key, spec.ts);
-                if (row_wanted(m, key, v, &spec))
-                    want[n_want++] = (struct wanted){key, v, (uint32_t)i};
-            }
-        }
-    }
-    spec.spans = spans;
-    spec.n_spans = (uint32_t)n_spans;
-    hlc_time uncertain = 0;
+        c->spec.ts = m->horizon + prng_below(&m->prng, m->now - m->horizon + 1);
+    draw_columns_and_tests(m, c, &arena);
+    static const int span_counts[4] = {-1, 0, 1, 4};
+    int n_spans = span_counts[prng_below(&m->prng, 4)];
+    if (n_spans < 0)
+        draw_points(m, c);
+    else
+        draw_spans(m, c, n_spans);
     bool ask = prng_below(&m->prng, 3) == 0;
-    if (ask) {
-        spec.uncertain_limit = spec.ts + 1 + prng_below(&m->prng, 4);
-        for (int s = 0; s < (n_spans ? n_spans : 1); s++)
-            for (int key = lo[s]; key < (shape == 0 ? lo[s] + 1 : hi[s]) && key < KEYS; key++)
-                for (int i = 0; i < m->n[key]; i++)
-                    if (m->versions[key][i].ts > spec.ts && m->versions[key][i].ts <= spec.uncertain_limit)
-                        uncertain = m->versions[key][i].ts;
-    }
-    uint32_t rows_max = prng_below(&m->prng, 2) ? BATCH_ROWS : 1 + (uint32_t)prng_below(&m->prng, 300);
-    run_scan(task, lsm, m, &spec, want, n_want, rows_max, ask, uncertain);
-    free(want);
+    if (ask)
+        c->spec.uncertain_limit = c->spec.ts + 1 + prng_below(&m->prng, 4);
+    uint32_t rows_max =
+        prng_below(&m->prng, 2) ? BATCH_ROWS : 1 + (uint32_t)prng_below(&m->prng, 300);
+    run_scan(task, lsm, m, &c->spec, c->want, c->n_want, rows_max, ask,
+             ask ? find_uncertain(m, c) : 0);
     for (int i = 0; i < 80; i++)
-        buf_done(&keys[i]);
+        buf_done(&c->keys[i]);
+    free(c->want);
+    free(c);
     arena_done(&arena);
 }
 
 static void check_newest(struct task *task, struct lsm *lsm, struct model *m)
 {
     struct err err;
-    int lo = (int)prng_below(&m->prng, KEYS), hi = lo + (int)prng_below(&m->prng, (uint64_t)(KEYS - lo));
+    int lo = (int)prng_below(&m->prng, KEYS),
+        hi = lo + (int)prng_below(&m->prng, (uint64_t)(KEYS - lo));
     hlc_time after = m->now - prng_below(&m->prng, m->now - m->horizon + 1), newest = 0, want = 0;
     struct buf a = {0}, b = {0};
     make_key(lo, m, &a);
     make_key(hi, m, &b);
-    struct kv_span span = {.start = a.data, .start_len = (uint32_t)a.len, .end = b.data, .end_len = (uint32_t)b.len};
+    struct kv_span span = {
+        .start = a.data, .start_len = (uint32_t)a.len, .end = b.data, .end_len = (uint32_t)b.len};
     for (int k = lo; k < hi; k++)
-        if (m->n[k] && m->versions[k][m->n[k] - 1].ts > after && m->versions[k][m->n[k] - 1].ts > want)
+        if (m->n[k] && m->versions[k][m->n[k] - 1].ts > after &&
+            m->versions[k][m->n[k] - 1].ts > want)
             want = m->versions[k][m->n[k] - 1].ts;
     struct lsm_snapshot *s = lsm_snapshot_take(lsm);
     rt_ok(lsm_span_newest(task, s, &span, after, true, &newest, &err), &err);
@@ -471,9 +535,12 @@ static void check_newest(struct task *task, struct lsm *lsm, struct model *m)
 static void open_node(struct task *task, const char *dir, struct env_of *e, struct model *m)
 {
     struct err err;
-    struct lsm_node_config config = {.memtable_bytes_one = 96 << 10, .memtable_bytes_max = 128 << 10,
-                                     .file_bytes_max = 24 << 10, .block_bytes_upper = 1 << 10,
-                                     .block_bytes_last = 16 << 10, .block_cache_bytes = 64 << 10,
+    struct lsm_node_config config = {.memtable_bytes_one = 96 << 10,
+                                     .memtable_bytes_max = 128 << 10,
+                                     .file_bytes_max = 24 << 10,
+                                     .block_bytes_upper = 1 << 10,
+                                     .block_bytes_last = 16 << 10,
+                                     .block_cache_bytes = 64 << 10,
                                      .open_files_max = 3};
     if (m->prng.s[0] % 2)
         config.block_bytes_last = 4 << 10;
@@ -524,7 +591,10 @@ static void run_model(struct task *task, uint64_t seed)
     open_node(task, dir, &e, m);
     for (int step = 0; step < 700; step++) {
         switch (prng_below(&m->prng, 24)) {
-        case 0: rt_ok(lsm_flush(task, e.lsm, &err), &err); rt_check(lsm_unflushed_from(e.lsm) == 0); break;
+        case 0:
+            rt_ok(lsm_flush(task, e.lsm, &err), &err);
+            rt_check(lsm_unflushed_from(e.lsm) == 0);
+            break;
         case 1:
             if (prng_below(&m->prng, 4) == 0)
                 rt_ok(lsm_compact(task, e.lsm, &err), &err);
@@ -548,10 +618,17 @@ static void run_model(struct task *task, uint64_t seed)
             break;
         case 6:
         case 7:
-        case 8: check_scan(task, e.lsm, m); break;
-        case 9: check_newest(task, e.lsm, m); break;
-        case 10: task_yield(task); break;
-        default: write_some(e.lsm, m);
+        case 8:
+            check_scan(task, e.lsm, m);
+            break;
+        case 9:
+            check_newest(task, e.lsm, m);
+            break;
+        case 10:
+            task_yield(task);
+            break;
+        default:
+            write_some(e.lsm, m);
         }
     }
     close_node(task, &e);
@@ -566,7 +643,10 @@ static void body_model(struct task *task, void *arg)
         run_model(task, seed);
 }
 
-static void test_model(void **state) { rt_test_run(body_model, NULL); }
+static void test_model(void **state)
+{
+    rt_test_run(body_model, NULL);
+}
 
 int main(void)
 {

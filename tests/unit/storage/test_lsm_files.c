@@ -1,4 +1,5 @@
-/* Files in and out of tablets, many tablets under one budget, readers on other cores, what survives a drop. */
+/* Files in and out of tablets, many tablets under one budget, readers on other cores, what
+ * survives a drop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,8 +17,15 @@ static struct kv_column columns[2] = {{.id = 1, .kind = PHYS_INT64, .dec_scale =
                                       {.id = 2, .kind = PHYS_BYTES, .dec_scale = -1}};
 static struct kv_key_part key_parts[1] = {{.column = 0}};
 static uint32_t groups[1] = {1};
-static struct kv_schema schema = {.id = 1, .home = 1, .version = 1, .n_columns = 2, .n_key = 1,
-                                  .n_shards = 1, .groups = groups, .columns = columns, .key = key_parts};
+static struct kv_schema schema = {.id = 1,
+                                  .home = 1,
+                                  .version = 1,
+                                  .n_columns = 2,
+                                  .n_key = 1,
+                                  .n_shards = 1,
+                                  .groups = groups,
+                                  .columns = columns,
+                                  .key = key_parts};
 
 struct row_of {
     struct buf key, row;
@@ -33,11 +41,16 @@ static struct lsm_write *make(struct row_of *r, int64_t k, hlc_time ts)
     key_append(&r->key, &part, &d);
     buf_reset(&r->row);
     row_begin(&r->row);
-    int len = snprintf(text, sizeof text, "value of %lld at %llu", (long long)k, (unsigned long long)ts);
+    int len =
+        snprintf(text, sizeof text, "value of %lld at %llu", (long long)k, (unsigned long long)ts);
     d = datum_bytes(text, (uint32_t)len);
     row_append(&r->row, 2, &d);
-    r->write = (struct lsm_write){.op = LSM_PUT, .key = r->key.data, .key_len = (uint32_t)r->key.len,
-                                  .ts = ts, .row = r->row.data, .row_len = (uint32_t)r->row.len};
+    r->write = (struct lsm_write){.op = LSM_PUT,
+                                  .key = r->key.data,
+                                  .key_len = (uint32_t)r->key.len,
+                                  .ts = ts,
+                                  .row = r->row.data,
+                                  .row_len = (uint32_t)r->row.len};
     return &r->write;
 }
 
@@ -48,13 +61,18 @@ static void row_done(struct row_of *r)
 }
 
 /* Rows of a span seen at ts; checks each text against its key (and its version's timestamp). */
-static uint64_t count_rows(struct task *task, struct lsm_snapshot *s, hlc_time ts, const struct kv_span *span,
-                           int64_t *first, int64_t *last)
+static uint64_t count_rows(struct task *task, struct lsm_snapshot *s, hlc_time ts,
+                           const struct kv_span *span, int64_t *first, int64_t *last)
 {
     struct err err;
     static const uint32_t ids[2] = {2, 1};
-    struct lsm_scan_spec spec = {.schema = &schema, .column_ids = ids, .n_columns = 2, .ts = ts,
-                                 .with_ts = true, .spans = span, .n_spans = span ? 1 : 0};
+    struct lsm_scan_spec spec = {.schema = &schema,
+                                 .column_ids = ids,
+                                 .n_columns = 2,
+                                 .ts = ts,
+                                 .with_ts = true,
+                                 .spans = span,
+                                 .n_spans = span ? 1 : 0};
     struct lsm_scan *scan;
     rt_ok(lsm_scan_open(task, s, &spec, &scan, &err), &err);
     uint64_t n = 0;
@@ -72,7 +90,8 @@ static uint64_t count_rows(struct task *task, struct lsm_snapshot *s, hlc_time t
             char want[64];
             int len = snprintf(want, sizeof want, "value of %lld at %llu", (long long)key,
                                (unsigned long long)vec_datum(&b->cols[2], row).u.i64);
-            rt_check(text.u.bytes.len == (uint32_t)len && memcmp(view_data(&text.u.bytes), want, (size_t)len) == 0);
+            rt_check(text.u.bytes.len == (uint32_t)len &&
+                     memcmp(view_data(&text.u.bytes), want, (size_t)len) == 0);
             if (n == 0 && first)
                 *first = key;
             if (last)
@@ -96,8 +115,10 @@ static void open_in(struct task *task, const char *dir, struct lsm_node **node)
 {
     struct err err;
     enum fs_result result;
-    struct lsm_node_config config = {.file_bytes_max = 64 << 10, .memtable_bytes_one = 256 << 10,
-                                     .memtable_bytes_max = 1 << 20, .block_bytes_last = 8 << 10};
+    struct lsm_node_config config = {.file_bytes_max = 64 << 10,
+                                     .memtable_bytes_one = 256 << 10,
+                                     .memtable_bytes_max = 1 << 20,
+                                     .block_bytes_last = 8 << 10};
     rt_ok(fs_mkdir(task, dir, &result, &err), &err);
     rt_ok(lsm_node_open(task, dir, &config, node, &err), &err);
 }
@@ -139,7 +160,8 @@ static void body_stream(struct task *task, void *arg)
         rt_ok(lsm_incoming_open(task, b, &in, &err), &err);
         for (uint64_t at = 0;;) {
             size_t len = 0;
-            rt_ok(lsm_file_read(task, s, files[i].number, at, chunk, sizeof chunk, &len, &err), &err);
+            rt_ok(lsm_file_read(task, s, files[i].number, at, chunk, sizeof chunk, &len, &err),
+                  &err);
             if (!len)
                 break;
             at += len;
@@ -160,7 +182,8 @@ static void body_stream(struct task *task, void *arg)
     manifest_edit_group_put(edit, 1, 77, "ckp", 3);
     rt_ok(lsm_replace(task, to, got, n, 77, edit, &err), &err);
     rt_check(lsm_flushed(to) == 77 && lsm_unflushed_from(to) == 0);
-    rt_check(count_all(task, to, 100) == 4000 && count_all(task, to, 15) == 4000 && count_all(task, to, 5) == 0);
+    rt_check(count_all(task, to, 100) == 4000 && count_all(task, to, 15) == 4000 &&
+             count_all(task, to, 5) == 0);
     /* A write the snapshot covers is ignored; the next one is not. */
     fill(to, 5000, 5001, 30, 77);
     rt_check(count_all(task, to, 100) == 4000);
@@ -270,7 +293,8 @@ static void body_drop(struct task *task, void *arg)
     lsm_node_close(task, node);
 }
 
-/* A thousand tablets share the budget: the biggest memtables go first, nothing grows without bound. */
+/* A thousand tablets share the budget: the biggest memtables go first, nothing grows without
+ * bound. */
 static void body_budget(struct task *task, void *arg)
 {
     struct err err;
@@ -363,18 +387,33 @@ static void body_cores(struct task *task, void *arg)
     lsm_node_close(task, node);
 }
 
-static void test_stream(void **state) { rt_test_run(body_stream, NULL); }
-static void test_bulk(void **state) { rt_test_run(body_bulk, NULL); }
-static void test_drop(void **state) { rt_test_run(body_drop, NULL); }
-static void test_budget(void **state) { rt_test_run(body_budget, NULL); }
-static void test_cores(void **state) { rt_test_run_cores(2, body_cores, NULL); }
+static void test_stream(void **state)
+{
+    rt_test_run(body_stream, NULL);
+}
+static void test_bulk(void **state)
+{
+    rt_test_run(body_bulk, NULL);
+}
+static void test_drop(void **state)
+{
+    rt_test_run(body_drop, NULL);
+}
+static void test_budget(void **state)
+{
+    rt_test_run(body_budget, NULL);
+}
+static void test_cores(void **state)
+{
+    rt_test_run_cores(2, body_cores, NULL);
+}
 
 int main(void)
 {
     for (int i = 0; i < 2; i++)
         columns[i].absent = datum_null((enum phys_kind)columns[i].kind);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream), cmocka_unit_test(test_bulk),   cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_stream), cmocka_unit_test(test_bulk),  cmocka_unit_test(test_drop),
         cmocka_unit_test(test_budget), cmocka_unit_test(test_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The manifest: edits survive restarts, one damaged copy costs nothing, two are refused, orphans go. */
+/* The manifest: edits survive restarts, one damaged copy costs nothing, two are refused,
+ * orphans go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,11 +17,21 @@ static void add_file(struct manifest_edit *edit, struct tablet_id id, uint64_t n
     char min[24], max[24];
     int a = snprintf(min, sizeof min, "k%llu", (unsigned long long)number);
     int b = snprintf(max, sizeof max, "k%llu-z", (unsigned long long)number);
-    struct manifest_file f = {.number = number, .uid = number * 3, .generation = 2, .size_bytes = 1000 + number,
-                              .row_count = 5, .key_count = 4, .delete_count = 1, .raw_bytes = 99,
-                              .min_ts = 7, .max_ts = UINT64_MAX, .run = number % 3,
-                              .min_key = (uint8_t *)min, .max_key = (uint8_t *)max,
-                              .min_key_len = (uint32_t)a, .max_key_len = (uint32_t)b};
+    struct manifest_file f = {.number = number,
+                              .uid = number * 3,
+                              .generation = 2,
+                              .size_bytes = 1000 + number,
+                              .row_count = 5,
+                              .key_count = 4,
+                              .delete_count = 1,
+                              .raw_bytes = 99,
+                              .min_ts = 7,
+                              .max_ts = UINT64_MAX,
+                              .run = number % 3,
+                              .min_key = (uint8_t *)min,
+                              .max_key = (uint8_t *)max,
+                              .min_key_len = (uint32_t)a,
+                              .max_key_len = (uint32_t)b};
     manifest_edit_file_add(edit, id, &f);
 }
 
@@ -57,8 +68,8 @@ static void commit(struct task *task, struct manifest *m, struct manifest_edit *
     rt_ok(manifest_commit(task, m, edit, &err), &err);
 }
 
-static void check_tablet(struct manifest *m, struct tablet_id id, const char *schema, const uint64_t *numbers,
-                         size_t n)
+static void check_tablet(struct manifest *m, struct tablet_id id, const char *schema,
+                         const uint64_t *numbers, size_t n)
 {
     struct buf bytes = {0};
     struct manifest_file *files;
@@ -67,7 +78,8 @@ static void check_tablet(struct manifest *m, struct tablet_id id, const char *sc
     rt_check(bytes.len == strlen(schema) && memcmp(bytes.data, schema, bytes.len) == 0);
     for (size_t i = 0; i < n; i++) {
         rt_check(files[i].number == numbers[i] && files[i].uid == numbers[i] * 3);
-        rt_check(files[i].max_ts == UINT64_MAX && files[i].run == numbers[i] % 3 && files[i].min_key[0] == 'k');
+        rt_check(files[i].max_ts == UINT64_MAX && files[i].run == numbers[i] % 3 &&
+                 files[i].min_key[0] == 'k');
     }
     free(files);
     buf_done(&bytes);
@@ -82,7 +94,8 @@ static void check_all(struct task *task, struct manifest *m, uint64_t rounds)
     check_tablet(m, t2, "schema two", (uint64_t[]){12}, 1);
     struct manifest_tablet_info tablets[4];
     rt_check(manifest_tablets(m, tablets, 4) == 2);
-    rt_check(tablet_id_compare(tablets[0].id, t1) == 0 && tablets[0].flushed == 44 && tablets[1].group == 8);
+    rt_check(tablet_id_compare(tablets[0].id, t1) == 0 && tablets[0].flushed == 44 &&
+             tablets[1].group == 8);
     struct manifest_group_info groups[4];
     rt_check(manifest_groups(m, groups, 4) == 2);
     rt_check(groups[0].group == 7 && groups[0].index == 100 + rounds && groups[1].group == 8);
@@ -179,7 +192,8 @@ static void body_edits(struct task *task, void *arg)
     m = open_it(task);
     check_all(task, m, 0);
     rt_check(exists(task, "sst/000000000000000a.sst") && exists(task, "sst/000000000000000c.sst"));
-    rt_check(!exists(task, "sst/000000000000000b.sst") && !exists(task, "sst/000000000000000d.sst"));
+    rt_check(!exists(task, "sst/000000000000000b.sst") &&
+             !exists(task, "sst/000000000000000d.sst"));
     rt_check(!exists(task, "sst/00000000000000ff.sst") && !exists(task, "sst/leftover.tmp"));
     rt_check(manifest_file_number(m) > 0xff);
     struct fs_entry *entries;
@@ -262,8 +276,14 @@ static void body_rewrite(struct task *task, void *arg)
     manifest_close(task, m);
 }
 
-static void test_edits(void **state) { rt_test_run(body_edits, NULL); }
-static void test_rewrite(void **state) { rt_test_run(body_rewrite, NULL); }
+static void test_edits(void **state)
+{
+    rt_test_run(body_edits, NULL);
+}
+static void test_rewrite(void **state)
+{
+    rt_test_run(body_rewrite, NULL);
+}
 
 int main(void)
 {

@@ -20,8 +20,15 @@ static struct kv_column columns[4] = {{.id = 7, .kind = PHYS_BYTES, .dec_scale =
                                       {.id = 9, .kind = PHYS_FLOAT64, .dec_scale = -1}};
 static struct kv_key_part key_parts[1] = {{.column = 1}};
 static uint32_t groups[1];
-static struct kv_schema schema = {.id = 1, .home = 1, .version = 1, .n_columns = 4, .n_key = 1,
-                                  .n_shards = 1, .groups = groups, .columns = columns, .key = key_parts};
+static struct kv_schema schema = {.id = 1,
+                                  .home = 1,
+                                  .version = 1,
+                                  .n_columns = 4,
+                                  .n_key = 1,
+                                  .n_shards = 1,
+                                  .groups = groups,
+                                  .columns = columns,
+                                  .key = key_parts};
 
 static void make_key(int32_t k, struct buf *out)
 {
@@ -43,7 +50,8 @@ static void build(struct task *task, struct built *b, int n, const struct datum 
 {
     struct err err;
     struct sst_builder *builder;
-    struct sst_builder_config config = {.schema = &schema, .uid = 99, .generation = 3, .block_bytes = 4096};
+    struct sst_builder_config config = {
+        .schema = &schema, .uid = 99, .generation = 3, .block_bytes = 4096};
     arena_init(&b->arena, NULL);
     rt_ok(sst_builder_open(task, "f.sst", &config, &builder, &err), &err);
     struct buf key = {0};
@@ -52,12 +60,17 @@ static void build(struct task *task, struct built *b, int n, const struct datum 
         make_key(2 * i, &key);
         int versions = i % 10 == 3 ? 3 : 1;
         for (int v = versions; v-- > 0;) {
-            struct datum values[4] = {*text, datum_null(PHYS_INT32), datum_i64(i * 10 + v),
+            struct datum values[4] = {*text,
+                                      datum_null(PHYS_INT32),
+                                      datum_i64(i * 10 + v),
                                       {.kind = PHYS_FLOAT64, .dec_scale = -1, .u.f64 = i / 4.0}};
             if (i % 5)
                 values[0] = datum_bytes("short", 5);
-            struct sst_row row = {.key = key.data, .key_len = (uint32_t)key.len, .ts = 10 * (uint64_t)(v + 1),
-                                  .deleted = v == 1, .values = v == 1 ? NULL : values};
+            struct sst_row row = {.key = key.data,
+                                  .key_len = (uint32_t)key.len,
+                                  .ts = 10 * (uint64_t)(v + 1),
+                                  .deleted = v == 1,
+                                  .values = v == 1 ? NULL : values};
             if (v == 1) {
                 row.moved_to = (const uint8_t *)"elsewhere";
                 row.moved_len = 9;
@@ -82,8 +95,10 @@ static void done(struct task *task, struct built *b)
     arena_done(&b->arena);
 }
 
-/* The version of key k at ts: row's number value, -1 deleted, -2 none. An error code when reading failed. */
-static int look(struct task *task, struct built *b, int32_t k, hlc_time ts, int64_t *out, struct err *err)
+/* The version of key k at ts: row's number value, -1 deleted, -2 none. An error code when
+ * reading failed. */
+static int look(struct task *task, struct built *b, int32_t k, hlc_time ts, int64_t *out,
+                struct err *err)
 {
     struct buf key = {0};
     make_key(k, &key);
@@ -152,8 +167,9 @@ static void body_blobs(struct task *task, void *arg)
         struct buf key = {0};
         make_key(0, &key);
         struct sst_found found;
-        rt_ok(sst_file_get(task, b.file, key.data, key.len, sst_bloom_hash(key.data, key.len), 10, NULL,
-                           &found, &err), &err);
+        rt_ok(sst_file_get(task, b.file, key.data, key.len, sst_bloom_hash(key.data, key.len), 10,
+                           NULL, &found, &err),
+              &err);
         rt_check(found.block != NULL);
         const struct enc_chunk *c = sst_block_column(found.block, 7);
         rt_check(enc_is_blob(c, found.row));
@@ -246,7 +262,8 @@ static void destroy_thing(struct sst_cached *c)
 static struct sst_cached *make_thing(uint64_t file, uint64_t offset, size_t size)
 {
     struct thing *t = calloc(1, sizeof *t);
-    t->cached = (struct sst_cached){.file = file, .offset = offset, .size_bytes = size, .destroy = destroy_thing};
+    t->cached = (struct sst_cached){
+        .file = file, .offset = offset, .size_bytes = size, .destroy = destroy_thing};
     things++;
     return &t->cached;
 }
@@ -308,20 +325,26 @@ static void test_bloom(void **state)
     buf_done(&body);
 }
 
-static void test_points(void **state) { rt_test_run(body_points, NULL); }
-static void test_blobs(void **state) { rt_test_run(body_blobs, NULL); }
-static void test_damage(void **state) { rt_test_run(body_damage, NULL); }
+static void test_points(void **state)
+{
+    rt_test_run(body_points, NULL);
+}
+static void test_blobs(void **state)
+{
+    rt_test_run(body_blobs, NULL);
+}
+static void test_damage(void **state)
+{
+    rt_test_run(body_damage, NULL);
+}
 
 int main(void)
 {
     for (int i = 0; i < 4; i++)
         columns[i].absent = datum_null((enum phys_kind)columns[i].kind);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bloom),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_points),
-        cmocka_unit_test(test_blobs),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_bloom), cmocka_unit_test(test_cache),  cmocka_unit_test(test_points),
+        cmocka_unit_test(test_blobs), cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,7 +150,9 @@ static void run_random(struct task *task, uint64_t seed)
     for (int step = 0; step < 600; step++) {
         uint64_t g = 1 + prng_below(&p, GROUPS);
         switch (prng_below(&p, 12)) {
-        case 0: mark(task, wal, &p, g, &m[g]); break;
+        case 0:
+            mark(task, wal, &p, g, &m[g]);
+            break;
         case 1: {
             struct wal_pin pins[4];
             size_t n = 0;
@@ -159,8 +161,8 @@ static void run_random(struct task *task, uint64_t seed)
                 struct model_group *mg = &m[pins[i].group];
                 if (pins[i].upto <= mg->truncated)
                     continue;
-                struct wal_write w = {.group = pins[i].group, .op = WAL_TRUNCATE,
-                                      .index = pins[i].upto, .term = 1};
+                struct wal_write w = {
+                    .group = pins[i].group, .op = WAL_TRUNCATE, .index = pins[i].upto, .term = 1};
                 mg->truncated = pins[i].upto;
                 rt_ok(wal_append_wait(task, wal, &w, &err), &err);
             }
@@ -184,7 +186,8 @@ static void run_random(struct task *task, uint64_t seed)
                 memset(&m[g], 0, sizeof m[g]);
             }
             break;
-        default: append(task, wal, &p, g, &m[g]);
+        default:
+            append(task, wal, &p, g, &m[g]);
         }
         if (step % 50 == 0)
             for (uint64_t k = 1; k <= GROUPS; k++)
@@ -215,8 +218,8 @@ static void put(struct task *task, struct wal *wal, uint64_t group, uint64_t ind
     struct err err;
     struct raft_entry *e = make_entry(group, index, 1, 100);
     struct raft_hard_state hard = {.term = 1, .vote = group};
-    struct wal_write w = {.group = group, .entries = &e, .n_entries = 1,
-                          .hard_state = state ? &hard : NULL};
+    struct wal_write w = {
+        .group = group, .entries = &e, .n_entries = 1, .hard_state = state ? &hard : NULL};
     rt_ok(wal_append_wait(task, wal, &w, &err), &err);
     raft_entry_unref(e);
 }
@@ -314,7 +317,8 @@ static void body_damage(struct task *task, void *arg)
         rt_check(!rec.lost_unknown);
         wal_close(task, wal);
     }
-    /* A damaged header: group 2's next record proves that nothing of it is missing, group 3 cannot. */
+    /* A damaged header: group 2's next record proves that nothing of it is missing, group 3
+     * cannot. */
     fill_and_damage(task, "d2", true, false);
     for (int round = 0; round < 2; round++) {
         open_damage(task, "d2", &wal);
@@ -338,7 +342,8 @@ static void body_tail(struct task *task, void *arg)
     for (uint64_t i = 1; i <= 5; i++)
         put(task, wal, 1, i, i == 1);
     wal_close(task, wal);
-    /* A batch of three whose first sector never reached the disk, as if the machine stopped now. */
+    /* A batch of three whose first sector never reached the disk, as if the machine stopped
+     * now. */
     struct buf out = {0};
     char path[64];
     snprintf(path, sizeof path, "t1/%s", segment_one);
@@ -346,8 +351,14 @@ static void body_tail(struct task *task, void *arg)
     wal_pos durable = wal_pos_of(1, at);
     for (uint64_t i = 6; i <= 8; i++) {
         struct raft_entry *e = make_entry(1, i, 1, 100);
-        struct wal_rec rec = {.type = WAL_REC_ENTRY, .entry_kind = 1, .group = 1, .index = i,
-                              .term = 1, .durable = durable, .body = e->bytes, .body_bytes = 100};
+        struct wal_rec rec = {.type = WAL_REC_ENTRY,
+                              .entry_kind = 1,
+                              .group = 1,
+                              .index = i,
+                              .term = 1,
+                              .durable = durable,
+                              .body = e->bytes,
+                              .body_bytes = 100};
         wal_rec_write(&rec, wal_pos_of(1, at + out.len), &out);
         raft_entry_unref(e);
     }
@@ -396,8 +407,11 @@ static void body_group_commit(struct task *task, void *arg)
     for (uint32_t i = 0; i < N; i++) {
         struct raft_entry *e = make_entry(1 + i % 10, 1 + i / 10, 1, 50);
         flights[i] = (struct flight){.task = task, .next = &next, .number = i};
-        flights[i].write = (struct wal_write){.group = 1 + i % 10, .entries = &e, .n_entries = 1,
-                                              .done = landed, .core = task_core(task),
+        flights[i].write = (struct wal_write){.group = 1 + i % 10,
+                                              .entries = &e,
+                                              .n_entries = 1,
+                                              .done = landed,
+                                              .core = task_core(task),
                                               .arg = &flights[i]};
         enum wal_append_result r;
         while ((r = wal_append(wal, &flights[i].write)) == WAL_BUSY)
@@ -414,10 +428,22 @@ static void body_group_commit(struct task *task, void *arg)
     free(flights);
 }
 
-static void test_random(void **state) { rt_test_run(body_random, NULL); }
-static void test_damage(void **state) { rt_test_run(body_damage, NULL); }
-static void test_tail(void **state) { rt_test_run(body_tail, NULL); }
-static void test_group_commit(void **state) { rt_test_run(body_group_commit, NULL); }
+static void test_random(void **state)
+{
+    rt_test_run(body_random, NULL);
+}
+static void test_damage(void **state)
+{
+    rt_test_run(body_damage, NULL);
+}
+static void test_tail(void **state)
+{
+    rt_test_run(body_tail, NULL);
+}
+static void test_group_commit(void **state)
+{
+    rt_test_run(body_group_commit, NULL);
+}
 
 int main(void)
 {
