@@ -224,17 +224,18 @@ static int open_session(struct task *task, struct pg_conn *c, struct buf_reader 
 static int start_once(struct task *task, struct pg_conn *c, bool *over, struct err *err)
 {
     bool got;
-    int rc = conn_need(task, c, 8, &got, err);
+    int rc = conn_need(task, c, 4, &got, err);
     *over = !got;
     if (rc || !got)
         return rc;
-    uint32_t len = load_be32(c->in + c->in_at), code = load_be32(c->in + c->in_at + 4);
+    uint32_t len = load_be32(c->in + c->in_at);
     if (len < 8 || len > STARTUP_BYTES_MAX)
         return err_set(err, ERR_PROTOCOL_VIOLATION, "invalid length of startup packet");
     rc = conn_need(task, c, len, &got, err);
     *over = !got;
     if (rc || !got)
         return rc;
+    uint32_t code = load_be32(c->in + c->in_at + 4);
     struct buf_reader r = buf_reader_of(c->in + c->in_at + 8, len - 8);
     c->in_at += len;
     if (code == CODE_SSL || code == CODE_GSS) {

@@ -155,9 +155,9 @@ int plan_load(struct session *s, const struct plan *plan, struct cached_plan **o
     return 0;
 }
 
-static int make_plan(struct session *s, struct prepared *pr, struct cached_plan **out, struct err *err)
+static int make_plan(struct task *task, struct session *s, struct prepared *pr, struct cached_plan **out, struct err *err)
 {
-    int rc = prepared_need_ast(s, pr, err);
+    int rc = prepared_need_ast(task, s, pr, err);
     if (rc)
         return rc;
     struct arena arena;
@@ -222,7 +222,7 @@ int plan_get(struct task *task, struct session *s, struct prepared *pr, struct c
     }
     int rc = 0;
     if (!p) {
-        rc = make_plan(s, pr, &p, err);
+        rc = make_plan(task, s, pr, &p, err);
         if (!rc && shared)
             put_in(s->sql_core->plans, p, &key);
     }

@@ -21,14 +21,36 @@ bool statement_is_plannable(const struct ast_node *node)
     }
 }
 
-int statement_parse(struct session *s, struct arena *arena, const char *text, size_t len, struct parse_result *result,
-                    struct err *err)
+enum { PARSE_INLINE_BYTES = 64 * 1024 };
+
+struct parse_job {
+    const char *text;
+    size_t len;
+    struct arena *arena;
+    struct parse_options options;
+    struct parse_result *result;
+    struct err *err;
+    int rc;
+};
+
+static void run_parse(struct task *task, void *arg)
 {
-    int rc = text_check((const uint8_t *)text, len, err);
-    if (rc)
-        return rc;
-    struct parse_options options = {.nonstandard_strings = !s->settings->s.standard_conforming_strings};
-    return parse_sql(text, len, arena, &options, result, err);
+    struct parse_job *j = arg;
+    j->rc = text_check((const uint8_t *)j->text, j->len, j->err);
+    if (!j->rc)
+        j->rc = parse_sql(j->text, j->len, j->arena, &j->options, j->result, j->err);
+}
+
+int statement_parse(struct task *task, struct session *s, struct arena *arena, const char *text, size_t len,
+                    struct parse_result *result, struct err *err)
+{
+    struct parse_job job = {.text = text, .len = len, .arena = arena, .result = result, .err = err};
+    job.options.nonstandard_strings = !s->settings->s.standard_conforming_strings;
+    if (len > PARSE_INLINE_BYTES)
+        job_run(task, run_parse, &job);
+    else
+        run_parse(task, &job);
+    return job.rc;
 }
 
 /* ---- prepared statements ---------------------------------------------------------------------------------- */
@@ -69,12 +91,12 @@ struct prepared *prepared_find(struct session *s, const char *name, struct err *
     return p;
 }
 
-int prepared_need_ast(struct session *s, struct prepared *p, struct err *err)
+int prepared_need_ast(struct task *task, struct session *s, struct prepared *p, struct err *err)
 {
     if (p->parsed)
         return 0;
     struct parse_result result;
-    int rc = statement_parse(s, &p->arena, p->whole, p->whole_len, &result, err);
+    int rc = statement_parse(task, s, &p->arena, p->whole, p->whole_len, &result, err);
     if (rc)
         return rc;
     if (result.count > 1)
@@ -219,7 +241,7 @@ static int run_simple_statement(struct task *task, struct session *s, struct pre
 static int run_parsed(struct task *task, struct session *s, struct prepared *whole, struct err *err)
 {
     struct parse_result result;
-    int rc = statement_parse(s, &whole->arena, whole->whole, whole->whole_len, &result, err);
+    int rc = statement_parse(task, s, &whole->arena, whole->whole, whole->whole_len, &result, err);
     if (rc)
         return rc;
     if (!result.count)
@@ -266,7 +288,7 @@ void session_query(struct task *task, struct session *s, const char *text, size_
 
 static int analyze(struct task *task, struct session *s, struct prepared *p, struct err *err)
 {
-    int rc = prepared_need_ast(s, p, err);
+    int rc = prepared_need_ast(task, s, p, err);
     if (rc || p->empty)
         return rc;
     rc = txn_check_allowed(s, p->node, err);
@@ -413,7 +435,7 @@ int session_bind(struct task *task, struct session *s, const struct session_bind
     if (!pr)
         return err->code;
     if (!pr->plannable || s->txn.block == TXN_FAILED) {
-        int rc = prepared_need_ast(s, pr, err);
+        int rc = prepared_need_ast(task, s, pr, err);
         if (!rc && !pr->empty)
             rc = txn_check_allowed(s, pr->node, err);
         if (rc)
@@ -433,7 +455,7 @@ int session_describe_statement(struct task *task, struct session *s, const char 
         return err->code;
     int rc = 0;
     if (p->plannable && s->txn.block == TXN_FAILED)
-        return txn_check_allowed(s, prepared_need_ast(s, p, err) ? NULL : p->node, err);
+        return txn_check_allowed(s, prepared_need_ast(task, s, p, err) ? NULL : p->node, err);
     if (p->plannable) {
         txn_enter(s, false);
         rc = session_view_refresh(task, s, err);
@@ -540,7 +562,7 @@ int session_execute(struct task *task, struct session *s, const char *name, uint
         return 0;
     }
     if (s->txn.block == TXN_FAILED) {
-        int rc = p->prepared ? prepared_need_ast(s, p->prepared, err) : 0;
+        int rc = p->prepared ? prepared_need_ast(task, s, p->prepared, err) : 0;
         if (!rc)
             rc = txn_check_allowed(s, p->prepared ? p->prepared->node : NULL, err);
         if (rc)

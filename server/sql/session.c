@@ -137,6 +137,7 @@ int session_create(struct task *task, struct sql_node *node, const struct sessio
         session_destroy(task, s);
         return rc;
     }
+    s->started = true;
     report_start(s);
     s->task = NULL;
     *out = s;

@@ -200,6 +200,7 @@ struct session {
     uint64_t statement_count;
     uint8_t activity;
     char statement_text[256];
+    bool started;   /* create succeeded: settings are reported */
     bool terminate; /* pg_terminate_backend, shutdown: the connection ends after the statement */
 };
 

@@ -456,7 +456,7 @@ int session_setting_set(struct session *s, const char *name, const char *value, 
 void session_setting_report(struct session *s)
 {
     int n = 0;
-    for (int i = 0; i < SETTING_COUNT; i++) {
+    for (int i = 0; s->started && i < SETTING_COUNT; i++) {
         const struct setting_info *info = setting_info((enum setting)i);
         if (info->when != WHEN_REPORT)
             continue;

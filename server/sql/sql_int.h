@@ -105,7 +105,7 @@ struct prepared *prepared_ref(struct prepared *p);
 void prepared_unref(struct prepared *p);
 /* NULL: none (26000 is set). name "" is the unnamed one. */
 struct prepared *prepared_find(struct session *s, const char *name, struct err *err);
-int prepared_need_ast(struct session *s, struct prepared *p, struct err *err) MUST_CHECK;
+int prepared_need_ast(struct task *task, struct session *s, struct prepared *p, struct err *err) MUST_CHECK;
 
 /* A portal named `name`, replacing the unnamed one; 42P03 when it exists. */
 int portal_create(struct task *task, struct session *s, const char *name, struct portal **out,
@@ -159,7 +159,8 @@ static inline bool txn_in_block(const struct session *s)
 
 bool statement_is_plannable(const struct ast_node *node);
 const char *statement_tag(const struct ast_node *node); /* "CREATE TABLE", for messages */
-int statement_parse(struct session *s, struct arena *arena, const char *text, size_t len, struct parse_result *result,
+/* Long texts are parsed by a worker. */
+int statement_parse(struct task *task, struct session *s, struct arena *arena, const char *text, size_t len, struct parse_result *result,
                     struct err *err) MUST_CHECK;
 
 struct utility_run {
