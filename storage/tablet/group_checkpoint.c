@@ -128,12 +128,14 @@ static void shorten_log(struct task *task, struct group *group, raft_index index
 {
     raft_index upto = log_needed_after(group, index);
     raft_term term = upto ? raft_term_at(group->raft, upto) : 0;
-    if (!term || group->stopped)
+    /* While a snapshot is put in place the log is reset beyond what is known here. */
+    if (!term || group->stopped || group->installing || upto <= group->log_cut)
         return;
     struct raft_event event = {.kind = RAFT_EV_COMPACT, .index = upto};
     group_step(group, &event);
-    bool done = group_log_mark(task, group, WAL_TRUNCATE, upto, term);
-    (void)done; /* a failed log ends the store; a log kept too long is shortened next time */
+    /* A failed log ends the store; one that is full is shortened next time. */
+    if (group_log_mark(task, group, WAL_TRUNCATE, upto, term) && upto > group->log_cut)
+        group->log_cut = upto;
 }
 
 static int write_checkpoint(struct task *task, struct group *group, struct buf *state,
@@ -186,7 +188,11 @@ static void run_checkpoint(struct task *task, void *arg)
 {
     struct group *group = arg;
     struct err err;
-    int rc = group_checkpoint(task, group, NULL, &err);
+    int rc = 0;
+    if (group->complete == group->checkpoint)
+        shorten_log(task, group, group->checkpoint); /* a follower may have caught up since */
+    else
+        rc = group_checkpoint(task, group, NULL, &err);
     if (rc && rc != ERR_ADMIN_SHUTDOWN && group->store->log)
         log_event(group->store->log, LOG_ERROR, "checkpoint_failed", LOG_U64("group", group->id),
                   LOG_ERR(&err));
@@ -196,7 +202,7 @@ static void run_checkpoint(struct task *task, void *arg)
 void group_checkpoint_start(struct group *group)
 {
     if (group->stopped || group->checkpointing || group->installing ||
-        group->complete == group->checkpoint)
+        (group->complete == group->checkpoint && group->log_cut == group->checkpoint))
         return;
     group_spawn(group, "checkpoint", run_checkpoint, group);
 }

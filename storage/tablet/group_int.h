@@ -124,6 +124,7 @@ struct group {
     struct raft_conf conf;
     raft_index checkpoint; /* durable */
     raft_term checkpoint_term;
+    raft_index log_cut; /* the log begins behind it; 0 = not known */
     bool checkpointing;
     struct wait_queue checkpointed;
     uint64_t applied_bytes; /* since start */

@@ -414,6 +414,7 @@ static void take_state(struct group *group, const struct group_checkpoint_head *
     group->applied = group->complete = group->checkpoint = head->index;
     group->applied_term = group->complete_term = group->checkpoint_term = head->term;
     group->marks_count = 0;
+    group->log_cut = head->index;
     for (size_t i = 0; i < group->n_tablets; i++)
         lsm_horizon_set(group->tablets[i]->lsm, head->gc_threshold);
     group->store->config.machine->state_loaded(group->machine);

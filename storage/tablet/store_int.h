@@ -92,6 +92,7 @@ struct store {
     uint64_t log_stuck_us; /* core 0: when the log writer was last seen to make progress */
     uint64_t log_syncs_seen;
     uint32_t live_turns;
+    uint64_t live_fired_us;
     _Atomic bool stopping;
     _Atomic bool failed;
     _Atomic bool disk_full;

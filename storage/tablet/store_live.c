@@ -114,13 +114,16 @@ static void fire_heartbeat(struct core *core, struct core_timer *timer)
                            .hlc = hlc_last(&store->hlc)};
     hb.wall_us = hb.sent_wall_us;
     bool stuck = log_is_stuck(store, now_us);
+    /* After a pause of our own everybody looks dead: let answers come in first. */
+    bool late = now_us - store->live_fired_us > 4 * STORE_HEARTBEAT_MS * 1000u;
+    store->live_fired_us = now_us;
     for (uint32_t node = 1; node <= store->n_nodes; node++) {
         struct store_peer *peer = &store->peers[node];
         if (node == store->node)
             continue;
         if (!stuck)
             send_heartbeat(store, node, &hb);
-        if (peer->was_alive && !store_node_alive(store, node))
+        if (peer->was_alive && !late && !store_node_alive(store, node))
             note_lost(store, peer);
     }
     if (++store->live_turns % IDLE_TICK_EVERY == 0)
