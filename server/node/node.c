@@ -1,3 +1,4 @@
+#include "executor/remote.h"
 #include "server/node/node.h"
 
 #include <stdio.h>
@@ -64,7 +65,8 @@ static void accept_sessions(struct task *task, void *arg)
     struct listener *listener = node->listeners[call->index];
     free(call);
     struct err err;
-    for (;;) {
+    /* A listener that was closed while nobody waited in it is gone: look before every wait. */
+    while (!atomic_load(&node->sql.stopping)) {
         struct sock *sock;
         if (listener_accept(task, listener, &sock, &err)) {
             if (atomic_load(&node->sql.stopping))
@@ -171,6 +173,7 @@ static int open_rpc(struct task *task, struct node *node, struct err *err)
     int rc = kv_node_create(&kv_config, &node->sql.kv, err);
     if (rc)
         return rc;
+    node->fragments = exec_remote_create(node->rpc, node->sql.kv);
     struct placement_config placement = {.rpc = node->rpc, .dir = node->dir, .log = node->sql.log,
                                          .join = node->config.join, .rpc_address = node->config.rpc,
                                          .sql_address = node->config.sql, .http_address = node->config.http};
@@ -194,6 +197,8 @@ static int open_store(struct task *task, struct node *node, struct err *err)
     if (rc)
         return rc;
     node->sql.log->node_id = node->dir->identity.node_id;
+    /* Alone there is nowhere to send a fragment: plans have none then. */
+    node->sql.remote = node->dir->identity.n_nodes > 1 ? node->fragments : NULL;
     struct arena arena;
     arena_init(&arena, NULL);
     struct store_config config = {.machine = &kv_machine_ops, .machine_factory = node->sql.kv, .rpc = node->rpc,
@@ -308,6 +313,7 @@ static void stop_all(struct task *task, struct node *node)
     on_each_core(task, node, close_core);
     if (node->sql.kv)
         kv_node_destroy(node->sql.kv);
+    exec_remote_destroy(node->fragments);
     node_catalog_destroy(node->sql.catalog);
     zone_cache_destroy(node->sql.zones);
     session_settings_unref(node->sql.defaults);

@@ -36,6 +36,7 @@ struct node {
     struct env *env;
     struct runtime *runtime;
     struct rpc *rpc;
+    struct exec_remote *fragments; /* runs fragments for others, and sends ours */
     struct store_dir *dir; /* until store_open takes it */
     struct store_port *port;
     struct placement *placement;
