@@ -297,10 +297,12 @@ const struct plan_actual *exec_actuals(struct exec *x)
     if (!x->actuals)
         x->actuals = op_alloc(x, sizeof *x->actuals * (x->n_ops + 1));
     for (uint32_t i = 0; i < x->n_ops; i++) {
-        if (!x->ops[i])
-            continue;
-        x->actuals[i] = x->ops[i]->actual;
-        x->actuals[i].loops++;
+        if (x->ops[i]) {
+            x->actuals[i] = x->ops[i]->actual;
+            x->actuals[i].loops++;
+        } else if (x->remote_actuals) {
+            x->actuals[i] = x->remote_actuals[i];
+        }
     }
     return x->actuals;
 }

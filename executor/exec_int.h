@@ -57,6 +57,7 @@ struct exec {
     struct op **ops;        /* by operator id */
     uint32_t n_ops;
     struct plan_actual *actuals;
+    struct plan_actual *remote_actuals; /* by operator id, summed over fragments elsewhere; NULL = none */
     struct datum *outer;    /* $outer values */
     uint32_t n_outer;
     struct spool **spools;  /* by CTE slot */

@@ -15,7 +15,7 @@
 #include "executor/batch_codec.h"
 #include "executor/exec_int.h"
 
-enum { METHOD_FRAGMENT = 128, PLANS_MAX = 256 };
+enum { METHOD_FRAGMENT = 128, PLANS_MAX = 256, STATS_BYTES = 68 };
 
 struct exec_remote {
     struct rpc *rpc;
@@ -31,7 +31,7 @@ struct remote_stream {
     uint32_t fragment;
     struct remote_place place;
     bool ended, with_plan;
-    uint64_t bytes;
+    uint64_t bytes, noted;
 };
 
 /* ---- gateway ---- */
@@ -120,17 +120,37 @@ int remote_start(struct task *task, struct exec_remote *r, struct exec *x, uint3
     return 0;
 }
 
-static void take_stats(const struct rpc_in *in, struct plan_actual *a)
+/* Actuals of the fragment's operators on that node, added up over nodes. */
+static void take_stats(struct remote_stream *s, const struct rpc_in *in)
 {
-    if (in->msg_len < 1 + 6 * 8)
-        return;
-    const uint8_t *p = in->msg + 1;
-    a->blocks_read += load_le64(p);
-    a->blocks_pruned += load_le64(p + 8);
-    a->values_decoded += load_le64(p + 16);
-    a->columns_decoded += load_le64(p + 24);
-    a->tablets += load_le64(p + 32);
-    a->memory_bytes += load_le64(p + 40);
+    struct exec *x = s->x;
+    if (!x->remote_actuals)
+        x->remote_actuals = op_alloc(x, sizeof *x->remote_actuals * (x->n_ops + 1));
+    const uint8_t *p = in->payload, *end = in->payload + in->payload_len;
+    for (; (size_t)(end - p) >= STATS_BYTES; p += STATS_BYTES) {
+        uint32_t id = load_le32(p);
+        if (id >= x->n_ops)
+            return;
+        struct plan_actual *a = &x->remote_actuals[id];
+        uint64_t columns = load_le64(p + 52);
+        a->executed = true;
+        a->loops++;
+        a->rows += load_le64(p + 4);
+        a->time_ns += load_le64(p + 12);
+        a->blocks_read += load_le64(p + 20);
+        a->blocks_pruned += load_le64(p + 28);
+        a->values_decoded += load_le64(p + 36);
+        a->tablets += load_le64(p + 44);
+        a->columns_decoded = columns > a->columns_decoded ? columns : a->columns_decoded;
+        a->memory_bytes += load_le64(p + 60);
+    }
+}
+
+/* What travelled since the last look. */
+static void note_bytes(struct remote_stream *s, struct plan_actual *actual)
+{
+    actual->network_bytes += s->bytes - s->noted;
+    s->noted = s->bytes;
 }
 
 int remote_next(struct task *task, struct remote_stream *s, struct batch **out, struct plan_actual *actual, struct err *err)
@@ -147,9 +167,10 @@ int remote_next(struct task *task, struct remote_stream *s, struct batch **out, 
             break;
         }
         s->bytes += in.msg_len + in.payload_len;
+        note_bytes(s, actual);
         switch (in.msg_len ? in.msg[0] : 0) {
         case 'B': return batch_decode(in.payload, in.payload_len, s->x->env.account, out, err);
-        case 'S': take_stats(&in, actual); break;
+        case 'S': take_stats(s, &in); break;
         case 'P':
             if (s->with_plan)
                 return err_set(err, ERR_INTERNAL_ERROR, "node %u refuses a plan it was sent", s->place.node);
@@ -170,7 +191,7 @@ void remote_stop(struct task *task, struct remote_stream *s, struct plan_actual 
 {
     if (s->stream)
         rpc_stream_close(task, s->stream);
-    actual->network_bytes += s->bytes;
+    note_bytes(s, actual);
     actual->remote_requests++;
     free(s);
 }
@@ -270,19 +291,20 @@ static int find_plan(struct exec_remote *r, const struct start *s, struct exec_p
 static int send_stats(struct task *task, struct exec *x, struct rpc_stream *stream, struct err *err)
 {
     const struct plan_actual *all = exec_actuals(x);
-    uint64_t sums[6] = {0};
+    struct buf out;
+    buf_init(&out);
     for (uint32_t i = 0; i < x->n_ops; i++) {
-        sums[0] += all[i].blocks_read;
-        sums[1] += all[i].blocks_pruned;
-        sums[2] += all[i].values_decoded;
-        sums[3] += all[i].columns_decoded;
-        sums[4] += all[i].tablets;
-        sums[5] += all[i].memory_bytes;
+        if (!x->ops[i])
+            continue;
+        const uint64_t values[8] = {all[i].rows, all[i].time_ns, all[i].blocks_read, all[i].blocks_pruned, all[i].values_decoded,
+                                    all[i].tablets, all[i].columns_decoded, all[i].memory_bytes};
+        buf_put_le32(&out, i);
+        for (int v = 0; v < 8; v++)
+            buf_put_le64(&out, values[v]);
     }
-    uint8_t msg[1 + 6 * 8] = {'S'};
-    for (int i = 0; i < 6; i++)
-        store_le64(msg + 1 + i * 8, sums[i]);
-    return rpc_stream_send(task, stream, msg, sizeof msg, NULL, 0, err);
+    int rc = rpc_stream_send(task, stream, "S", 1, out.data, out.len, err);
+    buf_done(&out);
+    return rc;
 }
 
 static int run_fragment(struct task *task, struct exec_remote *r, struct exec_plan *plan, const struct start *s,
@@ -290,7 +312,7 @@ static int run_fragment(struct task *task, struct exec_remote *r, struct exec_pl
 {
     struct mem_account account = {0};
     struct exec_env env = {.task = task, .kv = r->kv, .read = &s->read, .params = s->params, .n_params = s->n_params,
-                           .account = &account, .fragment = s->fragment, .shards = s->shards, .n_shards = (uint16_t)s->n_shards};
+                           .account = &account, .timing = true, .fragment = s->fragment, .shards = s->shards, .n_shards = (uint16_t)s->n_shards};
     struct exec *x;
     int rc = exec_open(plan, &env, &x, err);
     if (rc)
