@@ -231,7 +231,7 @@ static void accept_http(struct task *task, void *arg)
 {
     struct node *node = arg;
     struct err err;
-    for (;;) {
+    while (!atomic_load(&node->sql.stopping)) {
         struct sock *sock;
         if (listener_accept(task, node->http_listener, &sock, &err)) {
             if (atomic_load(&node->sql.stopping) || task_sleep(task, UINT64_C(100000000), &err))

@@ -188,7 +188,7 @@ static int client_copy_in(struct task *task, struct session_client *client, stru
         if (rc)
             return rc;
         if (!got) {
-            c->ending = true;
+            c->ending = c->broken = true;
             return err_set(err, ERR_CONNECTION_FAILURE, "unexpected EOF on client connection with an open transaction");
         }
         switch (type) {

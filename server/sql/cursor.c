@@ -6,15 +6,27 @@
 
 #include "server/sql/sql_int.h"
 
-static struct prepared *prepare_node(struct utility_run *u, const char *name, const struct ast_node *node)
+/* A prepared statement out of a part of the message: for now with its tree and text, so that errors point into the message. */
+static struct prepared *prepare_node(struct utility_run *u, const char *name, struct ast_node *node)
 {
     struct prepared *pr = prepared_create(name);
-    /* The tree is parsed again out of our own copy when it is needed after this message: text of the inner statement. */
-    pr->whole = arena_strndup(&pr->arena, u->text + node->start, node->end - node->start);
-    pr->whole_len = node->end - node->start;
-    pr->text = pr->whole;
-    pr->len = pr->whole_len;
+    pr->whole = u->text;
+    pr->whole_len = u->len;
+    pr->text = u->text + node->start;
+    pr->len = node->end - node->start;
+    pr->node = node;
+    pr->parsed = pr->plannable = true;
     return pr;
+}
+
+/* From here on it lives longer than the message: its own text, to be parsed again when it must be planned again. */
+static void prepare_keep(struct prepared *pr)
+{
+    pr->text = arena_strndup(&pr->arena, pr->text, pr->len);
+    pr->whole = pr->text;
+    pr->whole_len = pr->len;
+    pr->node = NULL;
+    pr->parsed = false;
 }
 
 /* ---- cursors ------------------------------------------------------------------------------------------------ */
@@ -33,7 +45,6 @@ int cursor_declare(struct task *task, struct utility_run *u, const struct ast_de
     if (rc)
         return rc;
     p->prepared = prepare_node(u, "", stmt->query);
-    p->prepared->plannable = true;
     p->query = arena_strndup(&p->arena, u->text, u->len);
     rc = plan_get(task, s, p->prepared, &p->plan, err);
     if (!rc && p->plan->n_params)
@@ -48,6 +59,7 @@ int cursor_declare(struct task *task, struct utility_run *u, const struct ast_de
         p->binary = stmt->binary;
         rc = portal_open(task, s, p, err);
     }
+    prepare_keep(p->prepared);
     if (rc)
         portal_drop(task, s, p);
     return rc;
@@ -101,7 +113,7 @@ int prepare_statement(struct task *task, struct utility_run *u, const struct ast
     if (!statement_is_plannable(stmt->query))
         return session_unsupported(err, "PREPARE of this statement");
     struct prepared *pr = prepare_node(u, stmt->name, stmt->query);
-    pr->plannable = pr->from_sql = true;
+    pr->from_sql = true;
     pr->prepared_us = env_wall_us(s->node->env);
     int rc = bind_types(u, pr, stmt->types, err);
     struct cached_plan *plan;
@@ -112,6 +124,7 @@ int prepare_statement(struct task *task, struct utility_run *u, const struct ast
         return rc;
     }
     cached_plan_unref(plan);
+    prepare_keep(pr);
     hashmap_put(&s->prepared, pr->name, strlen(pr->name), pr);
     return 0;
 }

@@ -21,7 +21,7 @@ static struct portal *new_portal(struct session *s, const char *name)
     p->name = name ? arena_strdup(&p->arena, name) : NULL;
     p->account = (struct mem_account){.parent = &s->account,
                                       .limit_bytes = (uint64_t)s->settings->s.statement_mem_limit * 1024};
-    p->created_us = env_wall_us(s->node->env);
+    p->number = s->portal_count++;
     return p;
 }
 
@@ -107,12 +107,14 @@ void portal_drop(struct task *task, struct session *s, struct portal *p)
     arena_done(&arena);
 }
 
-void portal_drop_all(struct task *task, struct session *s, bool keep_held)
+void portal_drop_since(struct task *task, struct session *s, uint64_t first, bool keep_held)
 {
     for (size_t i = 0; i < s->portals.entry_count; i++) {
         struct portal *p = s->portals.entries[i].value;
-        bool outlives = p && p->hold && p->state == PORTAL_DONE && (keep_held || p->created_us < s->transaction_us);
-        if (p && !outlives && !p->pinned)
+        if (!p || p->pinned || p->number < first)
+            continue;
+        bool outlives = p->hold && p->state == PORTAL_DONE && (keep_held || p->number < s->txn.portals);
+        if (!outlives)
             portal_drop(task, s, p);
     }
     if (!s->portals.count)

@@ -149,7 +149,7 @@ void session_destroy(struct task *task, struct session *s)
     task_cancel_clear(task);
     s->task = task;
     txn_abort(task, s);
-    portal_drop_all(task, s, false);
+    portal_drop_since(task, s, 0, false);
     host_session_done(s);
     list_remove(&s->link);
     intmap_remove(&s->sql_core->by_pid, s->pid);

@@ -135,6 +135,7 @@ struct session_savepoint {
     struct session_savepoint *outer;
     char *name;
     uint32_t seq; /* kv_savepoint */
+    uint64_t portals; /* session.portal_count then */
     struct session_settings *settings, *settings_session;
 };
 
@@ -148,6 +149,7 @@ struct session_txn {
     struct session_savepoint *savepoints; /* innermost first */
     struct session_settings *settings, *settings_session; /* as they were at its start */
     int64_t start_us;           /* now(): us since 2000-01-01 UTC */
+    uint64_t portals;           /* session.portal_count at its start */
     void *ddl;                  /* server/sql/ddl's, from the first DDL or object lock to commit or abort */
     struct arena arena;         /* lives as long as the transaction */
 };
@@ -188,6 +190,7 @@ struct session {
     struct hashmap prepared;   /* by name */
     struct hashmap portals;    /* by name; "" the unnamed one */
     struct prepared *unnamed;  /* the unnamed statement */
+    uint64_t portal_count;     /* made so far */
 
     struct mem_account account;
     struct arena message_arena; /* reset at every message */

@@ -96,7 +96,7 @@ struct portal {
     uint64_t n_stored, stored_capacity, stored_rows;
     uint64_t position;         /* rows given so far (cursor: on row `position`; past the end stored_rows + 1) */
     uint64_t affected;
-    uint64_t created_us;
+    uint64_t number;           /* in order of creation */
     const char *query;
 };
 
@@ -112,8 +112,8 @@ int portal_create(struct task *task, struct session *s, const char *name, struct
                   struct err *err) MUST_CHECK;
 struct portal *portal_find(struct session *s, const char *name);
 void portal_drop(struct task *task, struct session *s, struct portal *p);
-/* At the end of a transaction. keep_held: commit. */
-void portal_drop_all(struct task *task, struct session *s, bool keep_held);
+/* Those made since `first`, at the end of a transaction or savepoint; held cursors that were stored stay if keep_held or older. */
+void portal_drop_since(struct task *task, struct session *s, uint64_t first, bool keep_held);
 int portal_hold_all(struct task *task, struct session *s, struct err *err) MUST_CHECK;
 /* Where the rows of a run go: the client, or a function. */
 struct row_target {

@@ -21,6 +21,7 @@ void txn_enter(struct session *s, bool implicit_block)
         t->isolation = isolation_of(s->settings->s.default_transaction_isolation);
         t->read_only = s->settings->s.default_transaction_read_only;
         s->transaction_us = env_wall_us(s->node->env);
+        t->portals = s->portal_count;
     }
     if (implicit_block && t->block == TXN_NONE)
         t->block = TXN_IMPLICIT;
@@ -98,7 +99,7 @@ int txn_commit(struct task *task, struct session *s, struct err *err)
         txn_abort(task, s);
         return rc;
     }
-    portal_drop_all(task, s, true);
+    portal_drop_since(task, s, 0, true);
     if (t->kv) {
         hlc_time commit_ts = 0;
         struct kv_txn *kv = t->kv;
@@ -124,7 +125,7 @@ static void abort_storage(struct task *task, struct session *s)
 
 void txn_abort(struct task *task, struct session *s)
 {
-    portal_drop_all(task, s, false);
+    portal_drop_since(task, s, 0, false);
     abort_storage(task, s);
     end_transaction(task, s, false);
 }
@@ -159,7 +160,7 @@ void txn_fail(struct task *task, struct session *s)
         return;
     }
     s->txn.block = TXN_FAILED;
-    portal_drop_all(task, s, false);
+    portal_drop_since(task, s, s->txn.savepoints ? s->txn.savepoints->portals : 0, false);
     if (s->txn.savepoints)
         roll_back_to(task, s, s->txn.savepoints);
     else
@@ -310,6 +311,7 @@ static int savepoint_statement(struct task *task, struct session *s, const struc
         struct session_savepoint *sp = calloc(1, sizeof *sp);
         sp->outer = s->txn.savepoints;
         sp->name = strdup(stmt->name);
+        sp->portals = s->portal_count;
         sp->seq = kv_savepoint(session_kv(s));
         sp->settings = session_settings_ref(s->settings);
         sp->settings_session = session_settings_ref(s->settings_session);
@@ -325,7 +327,7 @@ static int savepoint_statement(struct task *task, struct session *s, const struc
         drop_savepoint(s);
         return 0;
     }
-    portal_drop_all(task, s, true);
+    portal_drop_since(task, s, sp->portals, false);
     if (!roll_back_to(task, s, sp)) {
         s->txn.block = TXN_FAILED;
         err_set(err, ERR_SERIALIZATION_FAILURE, "could not roll back to savepoint \"%s\": the transaction was aborted",

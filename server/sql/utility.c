@@ -344,7 +344,7 @@ static int discard(struct task *task, struct utility_run *u, const struct ast_di
         return 0;
     if (!u->top_level || txn_in_block(s))
         return err_set(err, ERR_ACTIVE_SQL_TRANSACTION, "DISCARD ALL cannot run inside a transaction block");
-    portal_drop_all(task, s, false);
+    portal_drop_since(task, s, 0, false);
     deallocate_all(s);
     reset_all(s);
     s->role_oid = s->session_role_oid;
