@@ -532,9 +532,28 @@ static int8_t *compare_rows(struct func_call *call)
     return cmp;
 }
 
-#define COMPARE(name, test) \
-    KERNEL(name) \
+/* Two 64-bit decs of one scale (a constant is brought to the column's) compare as bigints do. */
+static bool compare_as_int8(struct func_call *call, func_kernel int8_kernel, struct err *err)
+{
+    const struct vec *a = &call->args[0], *b = &call->args[1];
+    struct vec pair[2];
+    if (a->kind != PHYS_INT64 || b->kind != PHYS_INT64)
+        return false;
+    int16_t scale = a->dec_scale > b->dec_scale ? a->dec_scale : b->dec_scale;
+    if (!numeric_vec_rescale(a, call->sel, call->n, scale, call->arena, &pair[0]) ||
+        !numeric_vec_rescale(b, call->sel, call->n, scale, call->arena, &pair[1]) || pair[0].kind != PHYS_INT64 ||
+        pair[1].kind != PHYS_INT64)
+        return false;
+    struct func_call same = *call;
+    same.args = pair;
+    return int8_kernel(&same, err) == 0;
+}
+
+#define COMPARE(op, test) \
+    KERNEL(numeric_##op) \
     { \
+        if (compare_as_int8(call, kernel_int8##op, err)) \
+            return 0; \
         const int8_t *cmp = compare_rows(call); \
         uint8_t *out = call->out->data; \
         for (uint32_t i = 0; i < call->n; i++) { \
@@ -543,12 +562,12 @@ static int8_t *compare_rows(struct func_call *call)
         } \
         return 0; \
     }
-COMPARE(numeric_eq, ==)
-COMPARE(numeric_ne, !=)
-COMPARE(numeric_lt, <)
-COMPARE(numeric_le, <=)
-COMPARE(numeric_gt, >)
-COMPARE(numeric_ge, >=)
+COMPARE(eq, ==)
+COMPARE(ne, !=)
+COMPARE(lt, <)
+COMPARE(le, <=)
+COMPARE(gt, >)
+COMPARE(ge, >=)
 
 KERNEL(numeric_cmp)
 {

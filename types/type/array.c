@@ -461,6 +461,8 @@ int array_recv(const struct type_env *env, uint32_t array_type, int32_t typmod, 
             return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed (%d)",
                            ARRAY_ELEMENTS_MAX);
     }
+    if (r.bad)
+        return bad_wire("insufficient data left in message", err);
     struct array_builder b;
     array_begin(&b, elem);
     if (n)
