@@ -492,13 +492,9 @@ static void run_local(struct task *task, void *arg)
     struct list_node *node;
     while ((node = list_pop_front(&rc->local))) {
         struct rpc_frame *f = container_of(node, struct rpc_frame, link);
-        const struct rpc_method *m = &rc->rpc->methods[f->header.method];
         struct rpc_in in;
-        struct err err;
         rpc_in_fill(&in, &f->header, f->bytes, atomic_load(&rc->rpc->self), task->core);
-        if (m->fn && m->fn(task, m->ctx, &in, NULL, &err))
-            log_event(task->env->log, LOG_WARN, "rpc_oneway_failed", LOG_TEXT("method", m->name),
-                      LOG_U64("from", in.from), LOG_ERR(&err));
+        rpc_run_oneway(task, &rc->rpc->methods[f->header.method], &in);
         free(f);
     }
     rc->local_fiber = NULL;

@@ -94,8 +94,8 @@ struct rpc_reply {
 };
 void rpc_reply_done(struct rpc_reply *reply);
 
-/* Returns 0 and fills out, or an error that travels to the caller. For one-way messages `out` is
- * NULL and the error is logged. */
+/* Returns 0 and fills out, or an error that travels to the caller. For one-way messages what is in
+ * `out` is thrown away and an error is logged. */
 typedef int rpc_handler(struct task *task, void *ctx, const struct rpc_in *in, struct rpc_out *out,
                         struct err *err);
 struct rpc_stream;

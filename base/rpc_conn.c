@@ -297,18 +297,26 @@ static void start_service(struct rpc_conn *conn, struct rpc_frame *take_frame)
                          rpc_method_name(rc->rpc, take_frame->header.method), run_service, s);
 }
 
+/* Whatever the handler answers is thrown away. */
+void rpc_run_oneway(struct task *task, const struct rpc_method *m, const struct rpc_in *in)
+{
+    struct rpc_out out = {0};
+    struct err err;
+    if (m->fn && m->fn(task, m->ctx, in, &out, &err))
+        log_event(task->env->log, LOG_WARN, "rpc_oneway_failed", LOG_TEXT("method", m->name),
+                  LOG_U64("from", in->from), LOG_ERR(&err));
+    buf_done(&out.msg);
+    buf_done(&out.payload);
+}
+
 static void run_oneway(struct task *task, struct rpc_conn *conn, const struct rpc_header *h,
                        const uint8_t *body)
 {
-    const struct rpc_method *m = &conn->rc->rpc->methods[h->method];
     struct rpc_in in;
-    struct err err;
-    if (h->method >= RPC_METHOD_MAX || !m->fn)
+    if (h->method >= RPC_METHOD_MAX)
         return; /* a newer peer's message: nobody waits for an answer */
     rpc_in_fill(&in, h, body, conn->remote, task->core);
-    if (m->fn(task, m->ctx, &in, NULL, &err))
-        log_event(task->env->log, LOG_WARN, "rpc_oneway_failed", LOG_TEXT("method", m->name),
-                  LOG_U64("from", conn->remote), LOG_ERR(&err));
+    rpc_run_oneway(task, &conn->rc->rpc->methods[h->method], &in);
 }
 
 static void take_answer(struct rpc_conn *conn, struct rpc_frame *take_frame)
@@ -348,6 +356,10 @@ static void dispatch(struct task *task, struct rpc_conn *conn, const struct rpc_
     case RPC_STREAM_OPEN:
         if (!serves)
             break;
+        if (intmap_get(&conn->services, h->corr) || intmap_get(&conn->streams, h->corr)) {
+            rpc_conn_break(conn, "a correlation id was used twice");
+            break;
+        }
         if (!m || (h->kind == RPC_REQUEST ? !m->fn : !m->stream_fn)) {
             refuse_request(conn, h, h->kind == RPC_STREAM_OPEN);
             break;

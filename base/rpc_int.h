@@ -194,6 +194,7 @@ void rpc_conn_break(struct rpc_conn *conn, const char *why);
 /* Puts a frame into the out buffer (or sends it at once when the payload is large). */
 void rpc_conn_send(struct rpc_conn *conn, const struct rpc_header *header, const void *msg,
                    const void *payload);
+void rpc_run_oneway(struct task *task, const struct rpc_method *m, const struct rpc_in *in);
 void rpc_accept_loop(struct task *task, void *arg);
 enum task_class rpc_task_class(uint8_t cls);
 void rpc_fiber_ended(struct rpc_core *rc);

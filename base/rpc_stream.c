@@ -73,9 +73,12 @@ void rpc_stream_deliver(struct rpc_stream *s, const struct rpc_header *h, const 
         list_push_back(&s->received, &take_frame->link);
         take_frame = NULL;
         break;
-    case RPC_STREAM_CREDIT:
-        s->credit += (int64_t)buf_take_varint(&r);
+    case RPC_STREAM_CREDIT: {
+        uint64_t more = buf_take_varint(&r);
+        int64_t room = RPC_STREAM_WINDOW - s->credit; /* more than the window is never owed */
+        s->credit += more < (uint64_t)room ? (int64_t)more : room;
         break;
+    }
     case RPC_STREAM_END:
         s->they_ended = true;
         break;

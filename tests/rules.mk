@@ -154,3 +154,11 @@ $(foreach f,$(FUZZ_ENGINE),$(B)/tests/fuzz/fuzz_$(f)): $(B)/tests/fuzz/%: $(B)/o
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
+
+# What another node may send: make VARIANT=asan build/asan/tests/fuzz/fuzz_rpc, then run it.
+$(B)/obj/tests/fuzz/fuzz_rpc.o: CFLAGS_ALL += -DFUZZ_STANDALONE
+$(B)/obj/tests/fuzz/fuzz_rpc.o: | $(GEN_HDR_base)
+$(B)/tests/fuzz/fuzz_rpc: $(B)/obj/tests/fuzz/fuzz_rpc.o $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
