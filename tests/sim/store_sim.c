@@ -311,6 +311,14 @@ static void close_server(struct task *task, struct server *server)
     store_port_destroy(server->port);
 }
 
+/* As a supervisor would, somebody starts it again. */
+static void die(struct world_node *node)
+{
+    node->store = NULL;
+    sim_node_crash(node->world->sim, node->i);
+    world_boot_after(node->world, node->i, 1000);
+}
+
 /* The process: serves until it is told to stop, or fails. Crashes come from outside. */
 static void run_node(struct task *task, void *arg)
 {
@@ -323,7 +331,7 @@ static void run_node(struct task *task, void *arg)
         /* A disk that fails or is full may keep it from starting; damage and refusals may not. */
         if (rc != ERR_IO_ERROR && rc != ERR_DISK_FULL)
             world_violate(world, "node %u cannot start: %s", node->i + 1, err.message);
-        sim_node_crash(world->sim, node->i);
+        die(node);
         return;
     }
     node->store = server.store;
@@ -337,14 +345,14 @@ static void run_node(struct task *task, void *arg)
             break;
     }
     if (node->fatal) {
-        sim_node_crash(world->sim, node->i);
+        die(node);
         return;
     }
     while (node->clients && !node->fatal)
         if (task_sleep(task, SIM_MS, &err))
             break;
     if (node->fatal) {
-        sim_node_crash(world->sim, node->i);
+        die(node);
         return;
     }
     node->store = NULL;

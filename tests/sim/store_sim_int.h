@@ -85,5 +85,7 @@ bool world_has_converged(struct sim *sim, void *arg);
 /* store_sim_nemesis.c */
 void world_injure(struct world *world);
 void world_heal(struct world *world);
+/* Boots the node at a drawn time, if it is down then. */
+void world_boot_after(struct world *world, uint32_t i, uint64_t ms_max);
 
 #endif

@@ -50,7 +50,7 @@ static void heal_net_later(struct sim *sim, void *arg)
     free(later);
 }
 
-static void boot_after(struct world *world, uint32_t i, uint64_t ms_max)
+void world_boot_after(struct world *world, uint32_t i, uint64_t ms_max)
 {
     sim_after(world->sim, (1 + prng_below(sim_prng(world->sim), ms_max)) * SIM_MS, boot_later,
               later_of(world, i));
@@ -66,7 +66,7 @@ static void crash_one(struct world *world, uint32_t i)
         sim_node_vanish(world->sim, i);
     else
         sim_node_crash(world->sim, i);
-    boot_after(world, i, 2500);
+    world_boot_after(world, i, 2500);
 }
 
 static void crash_several(struct world *world)
@@ -107,8 +107,9 @@ static void injure_disk(struct world *world, uint32_t i)
 {
     struct prng *prng = sim_prng(world->sim);
     struct sim_disk_faults faults = {0};
-    switch (prng_below(prng, 4)) {
+    switch (prng_below(prng, 5)) {
     case 0: sim_disk_stall(world->sim, i, prng_below(prng, 2000) * SIM_MS); return;
+    case 4: faults.capacity_bytes = (20 << 20) + prng_below(prng, 10 << 20); break; /* full */
     case 1: faults.sync_fail = 0.02; break;
     case 2: faults.latency_factor = 2 + prng_below(prng, 50); break;
     default: faults.write_fail = 0.02; break;
@@ -145,7 +146,7 @@ static void stop_one(struct world *world, uint32_t i)
 {
     if (sim_node_state(world->sim, i) == SIM_UP)
         world->nodes[i].stop = true;
-    boot_after(world, i, 3000);
+    world_boot_after(world, i, 3000);
 }
 
 void world_injure(struct world *world)
@@ -186,6 +187,6 @@ void world_heal(struct world *world)
         sim_disk_set(world->sim, i, &none);
         sim_node_pause(world->sim, i, false);
         sim_clock_skew(world->sim, i, 0, 0);
-        boot_after(world, i, 500);
+        world_boot_after(world, i, 500);
     }
 }
