@@ -15,6 +15,7 @@ enum {
     TURN_NS_MAX = 500 * 1000,
     CHARGE_BASE = 20, /* units a switch costs whatever the fiber did */
     STALL_NS_DEFAULT = 10 * 1000 * 1000,
+    STALL_LOG_NS = 1000 * 1000 * 1000,
     KIND_TASK = 0,
     KIND_TIMER = 1,
 };
@@ -95,8 +96,14 @@ static void report_stall(struct core *core, struct task *task, uint64_t ns)
     if (ns > core->stats.stall_ns_max)
         core->stats.stall_ns_max = ns;
     metric_add(core->metrics, METRIC_core_stalls, 1);
+    /* On an overcommitted machine every preemption looks like a stall: one line a second will do.
+     */
+    if (core->stall_logged && core->now - core->stall_logged < STALL_LOG_NS)
+        return;
+    core->stall_logged = core->now;
     log_event(core->env->log, LOG_WARN, "core_stall", LOG_TEXT("fiber", task->name),
-              LOG_U64("class", task->cls), LOG_U64("held_us", ns / 1000));
+              LOG_U64("class", task->cls), LOG_U64("held_us", ns / 1000),
+              LOG_U64("stalls", core->stats.stalls));
 }
 
 static void retry_stackless(struct core *core)

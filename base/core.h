@@ -118,6 +118,7 @@ struct core {
     struct prng *shuffle; /* simulator only: disturbs the order of ready tasks */
     mono_ns last_message;
     mono_ns turn_start;
+    mono_ns stall_logged;
     struct core_stats stats;
     struct metric_slots *metrics; /* this core's slots, metric.h */
     void *local[8];               /* one per floor: see core_local */
