@@ -175,7 +175,8 @@ int coerce_to(struct binder *b, struct expr *e, uint32_t type, int32_t typmod, e
     }
     if (e->type == TYPE_UNKNOWN && e->op == EXPR_CONST) {
         /* A literal is read as its type; an explicit varchar(n) cast cuts, so read without length first. */
-        int rc = read_literal(b, e, type, is_explicit && has_length(type) ? -1 : typmod, out, err);
+        bool cuts = is_explicit && has_length(type) && type != TYPE_INTERVAL; /* "1" year is read as years */
+        int rc = read_literal(b, e, type, cuts ? -1 : typmod, out, err);
         if (rc == 0)
             *out = apply_length(b, *out, type, typmod, is_explicit);
         return rc;
