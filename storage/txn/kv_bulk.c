@@ -12,7 +12,7 @@ struct bulk {
 };
 
 static int send_bulk(struct task *task, struct kv_txn *txn, const struct kv_schema *schema,
-                     struct bulk *bulk, uint8_t *results, struct err *err)
+                     uint32_t filling, struct bulk *bulk, uint8_t *results, struct err *err)
 {
     struct buf body = {0}, bytes = {0};
     struct txn_result result = {0};
@@ -24,11 +24,13 @@ static int send_bulk(struct task *task, struct kv_txn *txn, const struct kv_sche
     buf_put_sized(&body, bytes.data, bytes.len);
     buf_put(&body, bulk->body.data, bulk->body.len);
     kv_txn_call_init(txn, NULL, TXN_OP_BULK, bulk->group, &call);
+    call.seq = filling;
     call.body = body.data;
     call.body_len = body.len;
     int code = txn_send(task, txn->kv, &call, false, &result, err);
     if (!code && result.status == TXN_UNSURE) {
         /* Sent again, its own rows would look like duplicates. */
+        txn->doomed = true;
         kv_txn_fail(txn, KV_RETRY_TXN);
         code = err_set(err, ERR_SERIALIZATION_FAILURE,
                        "bulk rows were lost on their way: the leader of a group changed");
@@ -81,9 +83,14 @@ int kv_bulk_write(struct task *task, struct kv_txn *txn, const struct kv_write *
     if (!kv_storage_is_private(txn, schema))
         return err_set(err, ERR_OBJECT_NOT_IN_PREREQUISITE_STATE,
                        "bulk rows need a storage created by the same transaction");
-    for (struct kv_private *p = txn->privates; p; p = p->next)
-        if (p->id == schema->id && !p->bulk_seq)
-            p->bulk_seq = txn->seq ? txn->seq : 1;
+    uint32_t filling = 0;
+    for (struct kv_private *p = txn->privates; p; p = p->next) {
+        if (p->id != schema->id)
+            continue;
+        if (!p->bulk_seq)
+            p->bulk_seq = p->filling = ++txn->seq;
+        filling = p->bulk_seq;
+    }
     arena_init(&arena, NULL);
     struct bulk *bulks = arena_array(&arena, struct bulk, schema->n_shards);
     for (uint32_t i = 0; i < write->n_rows && !code; i++) {
@@ -92,11 +99,11 @@ int kv_bulk_write(struct task *task, struct kv_txn *txn, const struct kv_write *
             find_bulk(bulks, &n, kv_group_of(txn->kv, schema, shard), write->n_rows, &arena);
         put_bulk_row(write, i, shard, &row, bulk);
         if (bulk->body.len >= BULK_BYTES)
-            code = send_bulk(task, txn, schema, bulk, results, err);
+            code = send_bulk(task, txn, schema, filling, bulk, results, err);
     }
     for (uint32_t i = 0; i < n; i++) {
         if (!code && bulks[i].n)
-            code = send_bulk(task, txn, schema, &bulks[i], results, err);
+            code = send_bulk(task, txn, schema, filling, &bulks[i], results, err);
         buf_done(&bulks[i].body);
     }
     buf_done(&row);
@@ -111,8 +118,10 @@ int kv_bulk_drop(struct task *task, struct kv_txn *txn, const struct kv_private 
     uint8_t status;
     int code = 0;
     kv_schema_encode(p->schema, &schema);
-    txn_command_begin(
-        &command, &(struct txn_command){.kind = TXN_BULK_DROP, .txn = txn->id, .n_items = 1}, NULL);
+    txn_command_begin(&command,
+                      &(struct txn_command){
+                          .kind = TXN_BULK_DROP, .txn = txn->id, .epoch = p->filling, .n_items = 1},
+                      NULL);
     txn_item_put(&command, &(struct txn_item){.storage = p->id,
                                               .op = LOCK_OP_DROP,
                                               .data = schema.data,
@@ -127,6 +136,33 @@ int kv_bulk_drop(struct task *task, struct kv_txn *txn, const struct kv_private 
     }
     buf_done(&command);
     buf_done(&schema);
+    return code;
+}
+
+int kv_bulk_void(struct task *task, struct kv_txn *txn, const struct kv_private *p, struct err *err)
+{
+    struct buf schema = {0};
+    struct txn_result result = {0};
+    int code = 0;
+    kv_schema_encode(p->schema, &schema);
+    for (uint32_t shard = 0; shard < p->schema->n_shards && !code; shard++) {
+        uint32_t group = kv_group_of(txn->kv, p->schema, shard);
+        bool told = false;
+        for (uint32_t i = 0; i < shard && !told; i++)
+            told = kv_group_of(txn->kv, p->schema, i) == group;
+        if (told)
+            continue;
+        struct txn_call call;
+        kv_txn_call_init(txn, NULL, TXN_OP_VOID, group, &call);
+        call.seq = p->bulk_seq;
+        call.body = schema.data;
+        call.body_len = schema.len;
+        do {
+            code = txn_send(task, txn->kv, &call, true, &result, err);
+        } while (!code && result.status == TXN_UNSURE); /* tombstones may be put twice */
+    }
+    buf_done(&schema);
+    buf_done(&result.body);
     return code;
 }
 

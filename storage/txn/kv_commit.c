@@ -300,7 +300,7 @@ int kv_commit(struct task *task, struct kv_txn *txn, hlc_time *commit_ts, struct
         return 0;
     }
     list_parts(&c);
-    if (!c.n) {
+    if (!c.n || txn->doomed) {
         release_locks(task, txn, NULL);
         kv_txn_free(txn);
         return err_set(err, ERR_SERIALIZATION_FAILURE,
@@ -334,7 +334,7 @@ void kv_abort(struct task *task, struct kv_txn *txn)
     struct err err;
     task_mask(task);
     for (struct kv_private *p = txn->privates; p; p = p->next)
-        if (p->bulk_seq)
+        if (p->filling)
             (void)!kv_bulk_drop(task, txn, p,
                                 &err); /* what could not be told is found by the groups' upkeep */
     release_locks(task, txn, NULL);

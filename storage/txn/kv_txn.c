@@ -339,10 +339,12 @@ int kv_rollback_to(struct task *task, struct kv_txn *txn, uint32_t savepoint, st
     int code = 0;
     while (*at && !code) {
         struct kv_private *p = *at;
-        if (p->bulk_seq >= savepoint) {
+        if (p->created_seq >= savepoint && p->filling)
             code = kv_bulk_drop(task, txn, p, err);
+        else if (p->bulk_seq >= savepoint)
+            code = kv_bulk_void(task, txn, p, err);
+        if (p->bulk_seq >= savepoint)
             p->bulk_seq = 0;
-        }
         if (p->created_seq >= savepoint)
             *at = p->next;
         else

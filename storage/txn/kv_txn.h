@@ -27,7 +27,10 @@ uint32_t kv_group_of(struct kv *kv, const struct kv_schema *schema, uint32_t sha
 int kv_txn_request(struct task *task, struct kv_txn *txn, struct kv_part *part, uint8_t op,
                    const struct buf *body, hlc_time read_ts, struct txn_result *result,
                    struct err *err) MUST_CHECK;
-/* Takes the bulk rows of a private storage away. */
+/* Takes the rows of the present filling back; the storage may be filled again. */
+int kv_bulk_void(struct task *task, struct kv_txn *txn, const struct kv_private *p,
+                 struct err *err) MUST_CHECK;
+/* Takes the tablets that bulk rows made away, for ever. */
 int kv_bulk_drop(struct task *task, struct kv_txn *txn, const struct kv_private *p,
                  struct err *err) MUST_CHECK;
 

@@ -86,6 +86,64 @@ static int split_rows(struct kv_txn *txn, const struct kv_schema *schema,
     return 0;
 }
 
+/* What is done with each share: writing or locking. */
+struct share_work {
+    struct kv_txn *txn;
+    const struct kv_write *write; /* or */
+    const struct kv_lock_request *request;
+    uint8_t *results;
+    struct batch **changed;
+};
+
+struct share_call {
+    const struct share_work *work;
+    const struct share *share;
+    struct task_group *children;
+};
+
+static int write_share(struct task *task, const struct share_work *work, const struct share *share,
+                       struct err *err);
+static int lock_share(struct task *task, const struct share_work *work, const struct share *share,
+                      struct err *err);
+
+static int do_share(struct task *task, const struct share_work *work, const struct share *share,
+                    struct err *err)
+{
+    return work->write ? write_share(task, work, share, err) : lock_share(task, work, share, err);
+}
+
+static void run_share(struct task *task, void *arg)
+{
+    struct share_call *call = arg;
+    struct err err;
+    err_clear(&err);
+    if (do_share(task, call->work, call->share, &err))
+        task_group_fail(call->children, &err);
+}
+
+/* Groups led elsewhere are asked at the same time. */
+static int do_shares(struct task *task, const struct share_work *work, const struct shares *shares,
+                     struct err *err)
+{
+    struct task_group children;
+    int code = 0;
+    if (shares->n <= 1)
+        return shares->n ? do_share(task, work, &shares->list[0], err) : 0;
+    struct share_call calls[shares->n];
+    for (uint32_t s = 0; s < shares->n; s++) /* the array of parts may not move any more */
+        (void)kv_txn_part(work->txn, shares->list[s].group);
+    task_group_init(&children, task_core(task));
+    for (uint32_t s = 1; s < shares->n; s++) {
+        calls[s] = (struct share_call){work, &shares->list[s], &children};
+        task_group_spawn(&children, task->cls, "kv_share", run_share, &calls[s]);
+    }
+    code = do_share(task, work, &shares->list[0], err);
+    if (code && code != ERR_QUERY_CANCELED)
+        task_group_cancel(&children, (enum err_code)code, "another part of the statement failed");
+    int child_code = task_group_wait(task, &children, code ? NULL : err);
+    return code ? code : child_code;
+}
+
 static void put_row(const struct kv_write *write, uint32_t i, uint16_t shard, struct buf *row,
                     struct buf *body)
 {
@@ -102,9 +160,11 @@ static void put_row(const struct kv_write *write, uint32_t i, uint16_t shard, st
     }
 }
 
-static int write_share(struct task *task, struct kv_txn *txn, const struct kv_write *write,
-                       const struct share *share, uint8_t *results, struct err *err)
+static int write_share(struct task *task, const struct share_work *work, const struct share *share,
+                       struct err *err)
 {
+    struct kv_txn *txn = work->txn;
+    const struct kv_write *write = work->write;
     struct buf body = {0}, row = {0};
     struct txn_result result = {0};
     struct kv_part *part = kv_txn_part(txn, share->group);
@@ -120,7 +180,7 @@ static int write_share(struct task *task, struct kv_txn *txn, const struct kv_wr
     if (!code && result.body.len != share->n)
         code = err_set(err, ERR_PROTOCOL_VIOLATION, "answer to a write is malformed");
     for (uint32_t i = 0; i < share->n && !code; i++)
-        results[share->rows[i]] = result.body.data[i];
+        work->results[share->rows[i]] = result.body.data[i];
     buf_done(&body);
     buf_done(&row);
     buf_done(&result.body);
@@ -156,8 +216,9 @@ int kv_write(struct task *task, struct kv_txn *txn, const struct kv_write *write
         p->plain_rows = true;
     arena_init(&arena, NULL);
     code = split_rows(txn, write->schema, write->keys, write->n_rows, &arena, &shares);
-    for (uint32_t s = 0; s < shares.n && !code; s++)
-        code = write_share(task, txn, write, &shares.list[s], results, err);
+    struct share_work work = {.txn = txn, .write = write, .results = results};
+    if (!code)
+        code = do_shares(task, &work, &shares, err);
     arena_done(&arena);
     return code;
 }
@@ -227,10 +288,11 @@ static int take_answers(const struct kv_lock_request *request, const struct shar
     return in.bad ? err_set(err, ERR_PROTOCOL_VIOLATION, "answer to a lock is malformed") : 0;
 }
 
-static int lock_share(struct task *task, struct kv_txn *txn, const struct kv_lock_request *request,
-                      const struct share *share, uint8_t *results, struct batch **changed,
+static int lock_share(struct task *task, const struct share_work *work, const struct share *share,
                       struct err *err)
 {
+    struct kv_txn *txn = work->txn;
+    const struct kv_lock_request *request = work->request;
     struct buf body = {0};
     struct txn_result result = {0};
     struct kv_part *part = kv_txn_part(txn, share->group);
@@ -247,7 +309,7 @@ static int lock_share(struct task *task, struct kv_txn *txn, const struct kv_loc
     int code =
         kv_txn_request(task, txn, part, TXN_OP_LOCK, &body, request->read->read_ts, &result, err);
     if (!code)
-        code = take_answers(request, share, &result.body, results, changed, err);
+        code = take_answers(request, share, &result.body, work->results, work->changed, err);
     buf_done(&body);
     buf_done(&result.body);
     return code;
@@ -267,8 +329,10 @@ int kv_lock(struct task *task, struct kv_txn *txn, const struct kv_lock_request 
         return err_set(err, ERR_INTERNAL_ERROR, "kv_lock of more than a batch of rows");
     arena_init(&arena, NULL);
     int code = split_rows(txn, request->schema, request->keys, request->n_rows, &arena, &shares);
-    for (uint32_t s = 0; s < shares.n && !code; s++)
-        code = lock_share(task, txn, request, &shares.list[s], results, &batch, err);
+    struct share_work work = {
+        .txn = txn, .request = request, .results = results, .changed = &batch};
+    if (!code)
+        code = do_shares(task, &work, &shares, err);
     arena_done(&arena);
     if (code)
         batch_destroy(batch);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "storage/tablet/place.h"
+#include "storage/txn/kv_read.h"
 #include "storage/txn/lock_table.h"
 #include "storage/txn/txn_fault.h"
 
@@ -178,7 +179,7 @@ static void apply_change(struct applying *a, const struct txn_item *item)
         }
     }
     uint8_t key[TXN_KEY_MAX];
-    if (a->c->kind != TXN_BULK)
+    if (a->c->kind != TXN_BULK && a->c->kind != TXN_BULK_DROP)
         group_state_del(a->apply, key, txn_key_storage(key, 'B', item->storage));
     arena_done(&arena);
 }
@@ -196,8 +197,9 @@ static void apply_items(struct applying *a, const struct txn_command *command, h
                              item.data, item.data_len);
             break;
         case LOCK_OP_DELETE:
-            group_tablet_delete(a->apply, item.storage, item.shard, item.key, item.key_len, ts,
-                                item.data_len ? item.data : NULL, item.data_len);
+            group_tablet_delete(a->apply, item.storage, item.shard, item.key, item.key_len,
+                                ts + (command->kind == TXN_BULK), item.data_len ? item.data : NULL,
+                                item.data_len);
             break;
         case LOCK_OP_CREATE:
         case LOCK_OP_ALTER:
@@ -414,31 +416,33 @@ static void apply_finish(struct applying *a, txn_apply_seen *seen, void *arg)
     a->answer->verdict = TXN_DONE;
 }
 
-/* A bulk entry first makes its storage known as the transaction's, so that an abort finds it. */
+/* A bulk entry first makes its storage known as the transaction's, so that an abort finds it.
+ * Fillings are numbered: an entry of an earlier one that comes late does nothing, and once the
+ * tablets were dropped none comes again. */
 static void apply_bulk(struct applying *a)
 {
     uint8_t key[TXN_KEY_MAX];
     struct buf_reader in = a->c->items;
     struct txn_item item;
-    uint8_t owner[16];
-    for (uint32_t i = 0; i < a->c->n_items && txn_item_take(&in, &item); i++) {
-        if (item.op != LOCK_OP_CREATE && item.op != LOCK_OP_DROP)
-            continue;
-        uint32_t len = txn_key_storage(key, 'B', item.storage);
-        store_be32(owner, a->c->txn.gateway);
-        store_be32(owner + 4, a->c->txn.boot_epoch);
-        store_be64(owner + 8, a->c->txn.number);
-        const uint8_t *value;
-        size_t value_len;
-        bool known = group_state_get(a->group, key, len, &value, &value_len);
-        if (item.op == LOCK_OP_CREATE)
-            group_state_put(a->apply, key, len, owner, sizeof owner);
-        else if (!known || value_len != sizeof owner || memcmp(value, owner, sizeof owner))
-            return; /* not a running transaction's any more */
-        else
-            group_state_del(a->apply, key, len);
+    const uint8_t *value;
+    size_t len;
+    if (!a->c->n_items || !txn_item_take(&in, &item))
+        return;
+    struct txn_bulk old, now = {a->c->txn, a->c->epoch, a->c->stamp};
+    uint32_t key_len = txn_key_storage(key, 'B', item.storage);
+    bool known =
+        group_state_get(a->group, key, key_len, &value, &len) && txn_bulk_decode(value, len, &old);
+    bool drops = a->c->kind == TXN_BULK_DROP;
+    if (known ? !kv_txn_id_equal(&old.txn, &now.txn) || old.filling > now.filling : drops) {
+        a->answer->verdict = TXN_STALE;
+        return;
     }
-    apply_items(a, a->c, 1);
+    if (drops)
+        now.filling = TXN_BULK_DROPPED;
+    struct buf bytes = {0};
+    txn_bulk_put(&bytes, &now);
+    put_state(a, key, key_len, &bytes);
+    apply_items(a, a->c, 2 * (hlc_time)a->c->epoch);
     a->answer->verdict = TXN_DONE;
 }
 
@@ -463,6 +467,7 @@ static bool is_expired(char letter, const struct group_state_item *item, hlc_tim
     struct txn_forbid forbid;
     struct txn_slot slot;
     struct txn_marker marker;
+    struct txn_bulk bulk;
     switch (letter) {
     case 'R':
         return txn_record_decode(item->value, item->value_len, &record) &&
@@ -470,6 +475,9 @@ static bool is_expired(char letter, const struct group_state_item *item, hlc_tim
     case 'M':
         return txn_marker_decode(item->value, item->value_len, &marker) &&
                marker.outcome == TXN_ABORTED && marker.stamp < before;
+    case 'B':
+        return txn_bulk_decode(item->value, item->value_len, &bulk) &&
+               bulk.filling == TXN_BULK_DROPPED && bulk.stamp < before;
     case 'F':
         return txn_forbid_decode(item->value, item->value_len, &forbid) && forbid.stamp < before;
     default:
@@ -538,6 +546,7 @@ void txn_apply(struct group_apply *apply, uint32_t faults, const struct txn_comm
         expire_letter(&a, 'F');
         expire_letter(&a, 'M');
         expire_letter(&a, 'S');
+        expire_letter(&a, 'B');
         answer->verdict = TXN_DONE;
         break;
     }

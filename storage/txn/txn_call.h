@@ -24,6 +24,7 @@
  *     COMMIT, PREPARE   flags generation epoch (u32) n_groups (u16) groups. Answer: a txn_answer
  *     PROPOSE  a command (txn_command.h), stamped and proposed.             Answer: a txn_answer
  *     BULK     storage, version, n_rows, schema (sized); shard key data x n. Answer: result x n
+ *     VOID     schema bytes: the rows of this filling (seq) are taken back
  *     LOOK     nothing: record and outcome as a lease read.                 Answer: a txn_answer
  *     ABORT    nothing: unprepared locks of the transaction go
  *     CANCEL   error code (u32): ends its waits there
@@ -47,6 +48,7 @@ enum txn_op {
     TXN_OP_PREPARE,
     TXN_OP_PROPOSE,
     TXN_OP_BULK,
+    TXN_OP_VOID,
     TXN_OP_LOOK,
     TXN_OP_ABORT,
     TXN_OP_CANCEL,

@@ -161,6 +161,22 @@ uint32_t txn_key_storage(uint8_t *key, char letter, uint64_t storage)
     return 9;
 }
 
+void txn_bulk_put(struct buf *out, const struct txn_bulk *bulk)
+{
+    put_txn(out, &bulk->txn);
+    buf_put_le32(out, bulk->filling);
+    buf_put_le64(out, bulk->stamp);
+}
+
+bool txn_bulk_decode(const uint8_t *bytes, size_t size, struct txn_bulk *out)
+{
+    struct buf_reader in = buf_reader_of(bytes, size);
+    take_txn(&in, &out->txn);
+    out->filling = buf_take_le32(&in);
+    out->stamp = buf_take_le64(&in);
+    return !in.bad;
+}
+
 bool txn_key_read(const uint8_t *key, size_t len, struct kv_txn_id *txn)
 {
     if (len != 17)

@@ -139,6 +139,17 @@ bool txn_answer_decode(const uint8_t *bytes, size_t size, struct txn_answer *out
 
 enum { TXN_KEY_MAX = 17 };
 
+/* Value of a 'B' key: whose bulk rows a storage holds. Rows of filling f have the timestamp 2 f,
+ * below every reading; what rolls them back has 2 f + 1. */
+struct txn_bulk {
+    struct kv_txn_id txn;
+    uint32_t filling; /* TXN_BULK_DROPPED: the tablets are gone and may not come again */
+    hlc_time stamp;
+};
+#define TXN_BULK_DROPPED UINT32_MAX
+void txn_bulk_put(struct buf *out, const struct txn_bulk *bulk);
+bool txn_bulk_decode(const uint8_t *bytes, size_t size, struct txn_bulk *out);
+
 struct txn_record {
     uint8_t status; /* TXN_STAGING, TXN_COMMITTED, TXN_ABORTED */
     uint32_t epoch;

@@ -307,6 +307,8 @@ static int dispatch_call(struct task *task, struct txn_group *g, const struct tx
         return eval_propose(task, g, call, result, err);
     case TXN_OP_BULK:
         return txn_eval_bulk(task, g, call, result, err);
+    case TXN_OP_VOID:
+        return txn_eval_void(task, g, call, result, err);
     case TXN_OP_LOOK:
         eval_look(g, call, result);
         return 0;

@@ -100,7 +100,8 @@ struct kv_private {
     struct kv_private *next;
     storage_id id;
     uint32_t created_seq;
-    uint32_t bulk_seq; /* of its first bulk rows; 0 = none */
+    uint32_t bulk_seq; /* of the bulk rows it holds; 0 = none */
+    uint32_t filling;  /* the last number of a filling, taken back or not; 0 = never filled */
     bool plain_rows;   /* has rows in the lock table too */
     const struct kv_schema *schema;
 };
@@ -119,6 +120,7 @@ struct kv_txn {
     hlc_time read_ts_min; /* a restart asks for at least that */
     hlc_time oldest_ts;   /* of its first statement: open portals may still read there */
     bool committing;
+    bool doomed;           /* bulk rows of it may still arrive: it can only be aborted */
     uint32_t statements;   /* begun so far */
     int killed;            /* code of a deadlock's victim */
     uint32_t anchor_group; /* 0 = nothing locked yet */
@@ -163,6 +165,8 @@ int txn_eval_lock(struct task *task, struct txn_group *g, const struct txn_call 
 int txn_eval_change(struct task *task, struct txn_group *g, const struct txn_call *call,
                     struct txn_result *result, struct err *err) MUST_CHECK;
 int txn_eval_bulk(struct task *task, struct txn_group *g, const struct txn_call *call,
+                  struct txn_result *result, struct err *err) MUST_CHECK;
+int txn_eval_void(struct task *task, struct txn_group *g, const struct txn_call *call,
                   struct txn_result *result, struct err *err) MUST_CHECK;
 int txn_eval_commit(struct task *task, struct txn_group *g, const struct txn_call *call,
                     struct txn_result *result, struct err *err) MUST_CHECK;

@@ -233,6 +233,8 @@ int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *
     result->status = TXN_OK;
     result->retry = KV_RETRY_NONE;
     int code = check_serving(task, g, read, result, err);
+    if (!code && result->status == TXN_OK && hold && !has_locks(g, read, hold))
+        return txn_fail_locks_lost(result, err);
     if (!code && result->status == TXN_OK)
         code = txn_check_schema(task, g, &read->txn, read->deadline_ns, read->read_ts,
                                 spec->schema->id, spec->schema->version, spec->shard, &lsm, result,

@@ -174,17 +174,20 @@ static void tend_markers(struct task *task, struct txn_group *g, raft_term term)
 
 /* ---- bulk rows ------------------------------------------------------------------------------ */
 
-static bool find_orphan(struct txn_group *g, struct kv_txn_id *owner, uint64_t *storage)
+static bool find_orphan(struct txn_group *g, struct kv_txn_id *owner, uint32_t *filling,
+                        uint64_t *storage)
 {
     struct group_state_iter it;
     struct group_state_item item;
     struct txn_command prepared;
     group_state_seek(g->group, &it, "B", 1, NULL, 0);
     while (group_state_next(&it, &item)) {
-        if (item.key_len != 9 || item.value_len != 16)
+        struct txn_bulk bulk;
+        if (item.key_len != 9 || !txn_bulk_decode(item.value, item.value_len, &bulk) ||
+            bulk.filling == TXN_BULK_DROPPED)
             continue;
-        *owner = (struct kv_txn_id){load_be32(item.value), load_be32(item.value + 4),
-                                    load_be64(item.value + 8)};
+        *owner = bulk.txn;
+        *filling = bulk.filling;
         *storage = load_be64(item.key + 1);
         if (!lock_table_txn(&g->locks, owner) && !txn_state_prepared(g->group, owner, &prepared))
             return true;
@@ -196,12 +199,13 @@ static void tend_bulk(struct task *task, struct txn_group *g, raft_term term)
 {
     struct kv_txn_id owner, again;
     uint64_t storage, storage_again;
+    uint32_t filling;
     struct txn_answer answer;
     struct err err;
     uint8_t status;
-    if (!find_orphan(g, &owner, &storage) ||
+    if (!find_orphan(g, &owner, &filling, &storage) ||
         (!is_gateway_gone(g->kv, &owner) && txn_gateway_knows(task, g->kv, &owner)) ||
-        !txn_group_is_leading(g, term) || !find_orphan(g, &again, &storage_again) ||
+        !txn_group_is_leading(g, term) || !find_orphan(g, &again, &filling, &storage_again) ||
         storage != storage_again)
         return;
     struct buf command = {0}, bytes = {0};
@@ -210,8 +214,13 @@ static void tend_bulk(struct task *task, struct txn_group *g, raft_term term)
         if (schema)
             kv_schema_encode(schema, &bytes);
     }
-    txn_command_begin(
-        &command, &(struct txn_command){.kind = TXN_BULK_DROP, .txn = owner, .n_items = 1}, NULL);
+    txn_command_begin(&command,
+                      &(struct txn_command){.kind = TXN_BULK_DROP,
+                                            .txn = owner,
+                                            .epoch = filling,
+                                            .stamp = hlc_now(g->kv->hlc),
+                                            .n_items = 1},
+                      NULL);
     txn_item_put(&command, &(struct txn_item){.storage = storage,
                                               .op = LOCK_OP_DROP,
                                               .data = bytes.data,

@@ -631,6 +631,16 @@ void sim_groups_check(struct sim *sim)
             group_state_seek(r, &it, "P", 1, NULL, 0);
             if (group_state_next(&it, &item))
                 sim_fail(sim, "group %u holds prepared rows at the end", id);
+            struct txn_bulk bulk;
+            group_state_seek(r, &it, "B", 1, NULL, 0);
+            while (group_state_next(&it, &item))
+                if (txn_bulk_decode(item.value, item.value_len, &bulk) &&
+                    bulk.filling != TXN_BULK_DROPPED)
+                    sim_fail(sim, "group %u holds bulk rows of nobody at the end", id);
+            for (struct lsm *lsm = r->tablets; lsm; lsm = lsm->next)
+                if (!kv_work_may_exist(sim->work, lsm->storage))
+                    sim_fail(sim, "group %u holds a tablet of storage %llu that never was", id,
+                             (unsigned long long)lsm->storage);
             group_state_seek(r, &it, "R", 1, NULL, 0);
             struct txn_record record;
             while (group_state_next(&it, &item))

@@ -16,6 +16,8 @@ enum {
     COUNTERS = 2,
     PARENTS = 4,
     OPS_MAX = 20000,
+    MADE_MAX = 200,
+    BULK_ROWS = 60,
     VOID_ID = 1000000, /* journal rows from here on were rolled back */
 };
 
@@ -28,8 +30,19 @@ struct op {
     uint64_t acked_ns;
 };
 
+/* A table made by the work itself, with bulk rows. */
+struct made {
+    uint8_t state; /* enum op_state of its creation */
+    bool dropping; /* a drop was tried: it may be gone */
+    storage_id id;
+    uint32_t rows;
+    struct kv_rows_table table;
+};
+
 struct kv_work {
     struct kv_work_world world;
+    uint32_t n_made;
+    struct made made[MADE_MAX];
     struct kv_rows_table accounts, journal, counters, parents, children, notes;
     bool ready, stop, checking, checked;
     uint32_t n_ops;
@@ -435,6 +448,106 @@ static void do_parent(struct client *c)
     kv_rows_done(&rows);
 }
 
+/* ---- tables that come and go ---- */
+
+static int write_bulk(struct client *c, struct kv_txn *txn, struct made *m)
+{
+    int64_t keys[BULK_ROWS];
+    uint8_t results[BULK_ROWS];
+    for (uint32_t i = 0; i < m->rows; i++)
+        keys[i] = (int64_t)i;
+    if (!kv_storage_is_private(txn, &m->table.schema)) {
+        kv_work_fail(c->w, "a table of the transaction's own is not private to it");
+        return 0;
+    }
+    int code = kv_rows_bulk(c->task, txn, &m->table, keys, m->rows, results, &c->err);
+    for (uint32_t i = 0; i < m->rows && !code; i++)
+        if (results[i] != KV_ROW_OK)
+            kv_work_fail(c->w, "bulk row %u answers %u", i, results[i]);
+    return code;
+}
+
+static int check_made(struct client *c, struct kv_txn *txn, const struct kv_read *read,
+                      struct made *m, uint32_t want)
+{
+    struct kv_rows rows = {0};
+    struct kv_rows_query query = {.table = &m->table, .unordered = chance(c, 0.5)};
+    int code = kv_rows_read(c->task, c->kv, txn, read, &query, &rows, &c->err);
+    if (!code && rows.n != want)
+        kv_work_fail(c->w, "table %llu holds %u rows of %u", (unsigned long long)m->id, rows.n,
+                     want);
+    kv_rows_done(&rows);
+    return code;
+}
+
+static int fill_made(struct client *c, struct kv_txn *txn, struct made *m, struct arena *arena)
+{
+    struct kv_read read;
+    int code = kv_stmt_begin(c->task, txn, NULL, 0, &read, &c->err);
+    if (!code)
+        code = kv_storage_create(c->task, txn, &m->table.schema, arena, &c->err);
+    for (uint32_t i = 0; i < m->table.schema.n_shards && !code; i++)
+        m->table.groups[i] = m->table.schema.groups[i];
+    m->table.schema.groups = m->table.groups;
+    if (!code && chance(c, 0.4)) { /* filled, thrown away, filled again */
+        uint32_t savepoint = kv_savepoint(txn);
+        code = write_bulk(c, txn, m);
+        if (!code)
+            code = kv_rollback_to(c->task, txn, savepoint, &c->err);
+        read = kv_read_now(txn, &read);
+        if (!code)
+            code = check_made(c, txn, &read, m, 0);
+    }
+    if (!code)
+        code = write_bulk(c, txn, m);
+    read = kv_read_now(txn, &read);
+    return code ? code : check_made(c, txn, &read, m, m->rows);
+}
+
+static void do_make(struct client *c)
+{
+    struct kv_work *w = c->w;
+    struct arena arena;
+    storage_id id;
+    if (w->n_made == MADE_MAX || kv_storage_id_next(c->task, c->kv, &id, &c->err))
+        return;
+    struct made *m = &w->made[w->n_made++];
+    m->id = id;
+    m->rows = 1 + (uint32_t)draw(c, BULK_ROWS);
+    kv_rows_table_init(&m->table, id, 2, chance(c, 0.5) ? 3 : 1);
+    arena_init(&arena, NULL);
+    struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
+    int code = fill_made(c, txn, m, &arena);
+    if (!code && chance(c, 0.3)) {
+        kv_abort(c->task, txn);
+        m->state = OP_ABORTED;
+    } else {
+        m->state = finish(c, txn, code, "make");
+    }
+    arena_done(&arena);
+}
+
+/* Reads a table that was made, and sometimes drops it. */
+static void do_use(struct client *c)
+{
+    struct kv_work *w = c->w;
+    struct made *m = w->n_made ? &w->made[draw(c, w->n_made)] : NULL;
+    if (!m || m->state != OP_COMMITTED || m->dropping)
+        return;
+    struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
+    struct kv_read read;
+    int code = statement(c, txn, &m->table, NULL, &read);
+    if (!code)
+        code = check_made(c, txn, &read, m, m->rows);
+    if (code == ERR_OBJECT_NOT_IN_PREREQUISITE_STATE && m->dropping)
+        code = 0; /* somebody drops it meanwhile; catalog locks forbid that above this floor */
+    if (!code && !m->dropping && chance(c, 0.3)) {
+        m->dropping = true;
+        code = kv_storage_drop(c->task, txn, &m->table.schema, &c->err);
+    }
+    finish(c, txn, code, "use");
+}
+
 /* ---- clients -------------------------------------------------------------------------------- */
 
 static int set_up_rows(struct client *c, struct kv_txn *txn)
@@ -476,12 +589,12 @@ static void set_up(struct client *c)
 
 /* Shares of a hundred; each run has one of these mixes. */
 static const struct {
-    uint8_t transfer, count, sum, look_up, repeat, child, parent;
+    uint8_t transfer, count, sum, look_up, repeat, child, parent, make, use;
 } mixes[] = {
-    {45, 15, 10, 10, 4, 8, 8},
-    {10, 0, 0, 0, 0, 45, 45}, /* foreign keys */
-    {10, 45, 0, 5, 40, 0, 0}, /* one group, read again and again */
-    {45, 5, 0, 50, 0, 0, 0},  /* what was acknowledged just now */
+    {40, 15, 10, 10, 4, 8, 7, 3, 3},
+    {10, 0, 0, 0, 0, 45, 45, 0, 0}, /* foreign keys */
+    {10, 45, 0, 5, 40, 0, 0, 0, 0}, /* one group, read again and again */
+    {45, 5, 0, 46, 0, 0, 0, 2, 2},  /* what was acknowledged just now */
 };
 
 static void do_one(struct client *c)
@@ -500,8 +613,12 @@ static void do_one(struct client *c)
         do_repeat(c);
     else if (dice < (sum += mixes[mix].child))
         do_child(c);
-    else
+    else if (dice < (sum += mixes[mix].parent))
         do_parent(c);
+    else if (dice < (sum += mixes[mix].make))
+        do_make(c);
+    else
+        do_use(c);
 }
 
 static void run_client(struct task *task, void *arg)
@@ -570,6 +687,14 @@ struct kv_work *kv_work_create(const struct kv_work_world *world)
     kv_rows_table_init(&w->children, 20005, 2, 3);
     kv_rows_table_init(&w->notes, 20006, 2, 1);
     return w;
+}
+
+bool kv_work_may_exist(const struct kv_work *w, storage_id id)
+{
+    for (uint32_t i = 0; i < w->n_made; i++)
+        if (w->made[i].id == id)
+            return w->made[i].state != OP_ABORTED;
+    return true;
 }
 
 bool kv_work_is_ready(const struct kv_work *w)

@@ -41,6 +41,8 @@ struct kv_work_node {
 struct kv_work *kv_work_create(const struct kv_work_world *world);
 /* On the node's core. first: it also sets the tables up. */
 void kv_work_start(struct kv_work *w, const struct kv_work_node *node, bool first);
+/* False: the storage's creation was reported as not committed; no tablet of it may be left. */
+bool kv_work_may_exist(const struct kv_work *w, storage_id id);
 bool kv_work_is_ready(const struct kv_work *w);
 void kv_work_stop(struct kv_work *w);
 void kv_work_check(struct kv_work *w, const struct kv_work_node *node);

@@ -84,6 +84,25 @@ int kv_rows_lock(struct task *task, struct kv_txn *txn, const struct kv_read *re
     return code;
 }
 
+int kv_rows_bulk(struct task *task, struct kv_txn *txn, const struct kv_rows_table *t,
+                 const int64_t *keys, uint32_t n, uint8_t *results, struct err *err)
+{
+    struct arena arena;
+    struct vec columns[KV_ROWS_COLUMNS_MAX];
+    struct datum one = datum_i64(1);
+    arena_init(&arena, NULL);
+    struct bytes_view *views = arena_array(&arena, struct bytes_view, n);
+    for (uint32_t i = 0; i < n; i++)
+        views[i] = make_key(keys[i], &arena);
+    for (uint32_t c = 1; c < t->schema.n_columns; c++)
+        vec_const(&columns[c - 1], &one, n, &arena);
+    struct kv_write write = {
+        .schema = &t->schema, .op = KV_INSERT, .n_rows = n, .keys = views, .columns = columns};
+    int code = kv_bulk_write(task, txn, &write, results, err);
+    arena_done(&arena);
+    return code;
+}
+
 static void take_batch(struct batch *batch, uint32_t width, struct kv_rows *rows)
 {
     for (uint32_t c = 0; c < width; c++)

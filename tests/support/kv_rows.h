@@ -26,6 +26,10 @@ int kv_rows_lock(struct task *task, struct kv_txn *txn, const struct kv_read *re
                  const struct kv_rows_table *t, int64_t key, enum kv_lock_mode mode,
                  uint8_t *result, int64_t *values, struct err *err) MUST_CHECK;
 
+/* Bulk rows of a private storage, every other column 1. results: [n] */
+int kv_rows_bulk(struct task *task, struct kv_txn *txn, const struct kv_rows_table *t,
+                 const int64_t *keys, uint32_t n, uint8_t *results, struct err *err) MUST_CHECK;
+
 /* keys NULL: everything, ordered by key. Rows are appended: n_columns values each. */
 struct kv_rows {
     uint32_t n, cap;
