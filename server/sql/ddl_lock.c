@@ -44,7 +44,7 @@ static void free_entry(struct entry *e)
 
 void ddl_locks_destroy(struct ddl_locks *l)
 {
-    for (uint32_t i = 0; i < l->by_oid.n_entries; i++)
+    for (size_t i = 0; i < l->by_oid.entry_count; i++)
         if (l->by_oid.entries[i].value)
             free_entry(l->by_oid.entries[i].value);
     intmap_done(&l->by_oid);
@@ -111,10 +111,8 @@ void ddl_locks_weak_release(struct ddl_locks *l, uint32_t oid, int mode)
 {
     lock_take(&l->lock);
     struct entry *e = intmap_get(&l->by_oid, oid);
-    if (e && e->weak[mode]) {
-        e->weak[mode]--;
-        drop_if_unused(l, e);
-    }
+    if (e && e->weak[mode])
+        e->weak[mode]--; /* the entry stays: the next statement comes soon */
     lock_give(&l->lock);
 }
 
@@ -183,7 +181,7 @@ void ddl_locks_release(struct ddl_locks *l, const struct ddl_lock_owner *owner)
     lock_take(&l->lock);
     for (bool again = true; again;) {
         again = false;
-        for (uint32_t i = 0; i < l->by_oid.n_entries && !again; i++) {
+        for (size_t i = 0; i < l->by_oid.entry_count && !again; i++) {
             struct entry *e = l->by_oid.entries[i].value;
             if (!e || !remove_owner(e, owner))
                 continue;

@@ -36,6 +36,7 @@ struct expr_host {
                 struct arena *arena, struct datum *out, struct err *err);
     int (*wait_call)(struct task *task, struct expr_host *host, enum host_func func, const struct datum *args,
                      uint32_t n_args, struct arena *arena, struct datum *out, struct err *err);
+    uint32_t rows_ahead; /* during wait_call: calls of this batch still to come, this one included */
     void *ctx; /* the implementer's */
 };
 

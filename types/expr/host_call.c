@@ -44,6 +44,7 @@ int kernel_host(struct func_call *call, struct err *err)
         for (uint32_t k = 0; k < call->n_args; k++)
             args[k] = vec_datum(&call->args[k], row);
         struct datum out = {.kind = call->out->kind, .dec_scale = -1};
+        call->host->rows_ahead = call->n - i;
         int rc = call_host(call, entry, args, &out, err);
         if (rc) {
             call->failed = i;
