@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -10,7 +11,6 @@
 #include "storage/txn/kv_read.h"
 #include "storage/txn/kv_schema.h"
 
-#include <stdio.h>
 
 enum { FROZEN_SHARD = 0 };
 
