@@ -144,8 +144,9 @@ static int row_matches(struct task *task, struct lsm_scan *scan, const struct sc
 
 static void append_row(struct lsm_scan *scan, const struct scan_row *row)
 {
-    if (!scan->pending) {
-        scan->pending = malloc(BATCH_ROWS * sizeof *scan->pending);
+    if (scan->n_pending == scan->cap_pending) {
+        scan->cap_pending = scan->cap_pending ? scan->cap_pending * 4 : 8;
+        scan->pending = realloc(scan->pending, scan->cap_pending * sizeof *scan->pending);
         assert(scan->pending);
     }
     scan->pending[scan->n_pending] = *row;

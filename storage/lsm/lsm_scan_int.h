@@ -82,8 +82,8 @@ struct lsm_scan {
     bool points;
     struct kv_span span; /* the current one, `everything` included */
     hlc_time uncertain;
-    struct scan_row *pending; /* [BATCH_ROWS] */
-    uint32_t n_pending;
+    struct scan_row *pending;
+    uint32_t n_pending, cap_pending;
     struct sst_cached **pins; /* blocks of pending rows */
     size_t n_pins, cap_pins;
     struct kv_scan_stats stats;
