@@ -62,6 +62,7 @@ void message_error(struct pg_conn *c, const struct err *e, const char *severity)
 
 void message_ready(struct pg_conn *c)
 {
+    session_setting_report(c->session);
     size_t at = message_begin(c, 'Z');
     buf_put_u8(&c->out, (uint8_t)session_status(c->session));
     message_end(c, at);

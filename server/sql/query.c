@@ -223,6 +223,7 @@ static int run_simple_statement(struct task *task, struct session *s, struct pre
     int rc = txn_check_allowed(s, st->node, err);
     if (rc)
         return rc;
+    session_timeout_start(task, s);
     txn_enter(s, !single);
     if (!statement_is_plannable(st->node))
         return run_utility_statement(task, s, st->node, whole->whole, whole->whole_len, single, last, err);

@@ -166,6 +166,7 @@ void session_destroy(struct task *task, struct session *s)
     session_settings_unref(s->settings_session);
     session_settings_unref(s->settings_start);
     session_settings_unref(s->view_settings);
+    session_settings_unref(s->reported_settings);
     catalog_unref(s->view.catalog);
     for (size_t i = 0; i < sizeof s->reported / sizeof *s->reported; i++)
         free(s->reported[i]);
@@ -292,16 +293,22 @@ void session_activity_begin(struct task *task, struct session *s, const char *te
     size_t n = len < sizeof s->statement_text - 1 ? len : sizeof s->statement_text - 1;
     memcpy(s->statement_text, text, n);
     s->statement_text[n] = 0;
+    session_timeout_start(task, s);
+}
+
+void session_timeout_start(struct task *task, struct session *s)
+{
     int64_t ms = s->settings->s.statement_timeout;
-    if (ms)
-        task_deadline_set(task, env_mono_ns(s->node->env) + (uint64_t)ms * 1000000, ERR_QUERY_CANCELED,
-                          "canceling statement due to statement timeout");
+    mono_ns deadline = ms ? env_mono_ns(s->node->env) + (uint64_t)ms * 1000000 : TASK_FOREVER;
+    if (ms || task->deadline != TASK_FOREVER)
+        task_deadline_set(task, deadline, ERR_QUERY_CANCELED, "canceling statement due to statement timeout");
 }
 
 void session_activity_end(struct session *s)
 {
     if (s->task) {
-        task_deadline_set(s->task, TASK_FOREVER, ERR_QUERY_CANCELED, "");
+        if (s->task->deadline != TASK_FOREVER)
+            task_deadline_set(s->task, TASK_FOREVER, ERR_QUERY_CANCELED, "");
         task_cancel_clear(s->task);
     }
     s->activity = SESSION_IDLE;

@@ -178,6 +178,7 @@ struct session {
     struct session_settings *settings_start;   /* RESET and DISCARD ALL go back to it */
     struct type_env type_env;                  /* of settings; names and now_us are filled per statement */
     char *reported[8];                         /* ParameterStatus values last told */
+    struct session_settings *reported_settings; /* counted: the snapshot they were taken from */
 
     struct session_txn txn;
     struct catalog_view view;  /* of the statement being run; catalog is a counted reference */
@@ -260,6 +261,8 @@ char session_status(const struct session *s); /* 'I' 'T' 'E' */
 /* A statement's text arrives: for pg_stat_activity, statement_timeout. */
 void session_activity_begin(struct task *task, struct session *s, const char *text, size_t len);
 void session_activity_end(struct session *s);
+/* statement_timeout starts to run (again): at every statement of a query string. */
+void session_timeout_start(struct task *task, struct session *s);
 
 /* ---- for ddl and host ------------------------------------------------------------------------------ */
 

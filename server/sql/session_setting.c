@@ -96,6 +96,22 @@ const struct tz *zone_cache_find(struct zone_cache *zones, const char *name, siz
     return zone;
 }
 
+/* An offset, seconds east of Greenwich. */
+static const struct tz *zone_cache_fixed(struct zone_cache *zones, int32_t seconds)
+{
+    char name[32];
+    size_t len = (size_t)snprintf(name, sizeof name, "\001%d", seconds);
+    lock_take(&zones->lock);
+    struct zone_entry *entry = hashmap_get(&zones->zones, name, len);
+    if (!entry) {
+        entry = arena_new(&zones->arena, struct zone_entry);
+        entry->zone = tz_fixed(seconds, &zones->arena);
+        hashmap_put(&zones->zones, arena_memdup(&zones->arena, name, len), len, entry);
+    }
+    lock_give(&zones->lock);
+    return entry->zone;
+}
+
 /* ---- snapshots ----------------------------------------------------------------------------------- */
 
 static uint64_t hash_for_plans(const struct session_settings *s)
@@ -215,18 +231,9 @@ static int spell_zone(const char *value, struct zone_cache *zones, const struct 
     if (end != value && !*end) {
         if (hours < -168 || hours > 168)
             return refuse("TimeZone", value, err);
-        char spec[64];
-        int seconds = (int)(hours * 3600), west = -seconds;
-        int a = abs(seconds);
-        if (a % 3600)
-            snprintf(spec, sizeof spec, "<%c%02d:%02d>%s%d:%02d", seconds < 0 ? '-' : '+', a / 3600, a / 60 % 60,
-                     west < 0 ? "-" : "+", a / 3600, a / 60 % 60);
-        else
-            snprintf(spec, sizeof spec, "<%c%02d>%s%02d", seconds < 0 ? '-' : '+', a / 3600, west < 0 ? "-" : "+",
-                     a / 3600);
-        *zone = zone_cache_find(zones, spec, strlen(spec));
-        snprintf(out, SETTING_TEXT_MAX, "%s", spec);
-        return *zone ? 0 : refuse("TimeZone", value, err);
+        *zone = zone_cache_fixed(zones, (int32_t)(hours * 3600));
+        snprintf(out, SETTING_TEXT_MAX, "%s", tz_name(*zone));
+        return 0;
     }
     if (strcasecmp(value, "utc") == 0 || strcasecmp(value, "default") == 0 || strcasecmp(value, "local") == 0) {
         *zone = NULL;
@@ -456,7 +463,11 @@ int session_setting_set(struct session *s, const char *name, const char *value, 
 void session_setting_report(struct session *s)
 {
     int n = 0;
-    for (int i = 0; s->started && i < SETTING_COUNT; i++) {
+    if (s->reported_settings == s->settings || !s->started)
+        return;
+    session_settings_unref(s->reported_settings);
+    s->reported_settings = session_settings_ref(s->settings);
+    for (int i = 0; i < SETTING_COUNT; i++) {
         const struct setting_info *info = setting_info((enum setting)i);
         if (info->when != WHEN_REPORT)
             continue;

@@ -48,7 +48,7 @@ const struct tz *zone_cache_find(struct zone_cache *zones, const char *name, siz
 struct session;
 int session_setting_set(struct session *s, const char *name, const char *value, bool local,
                         struct err *err) MUST_CHECK;
-/* Tells the client what changed of the reported parameters. */
+/* Tells the client what changed of the reported parameters; before every ReadyForQuery. */
 void session_setting_report(struct session *s);
 
 #endif

@@ -86,7 +86,6 @@ static void end_transaction(struct task *task, struct session *s, bool committed
     arena_reset(&arena);
     *t = (struct session_txn){.arena = arena};
     s->transaction_us = 0;
-    session_setting_report(s);
 }
 
 int txn_commit(struct task *task, struct session *s, struct err *err)
@@ -147,7 +146,6 @@ static bool roll_back_to(struct task *task, struct session *s, struct session_sa
         catalog_overlay_rollback(s->txn.overlay, sp->seq);
     ddl_rollback_to(s, sp->seq);
     put_settings(s, sp->settings, sp->settings_session);
-    session_setting_report(s);
     return true;
 }
 

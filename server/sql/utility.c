@@ -318,8 +318,6 @@ int utility_set(struct task *task, struct session *s, const struct ast_variable_
         rc = txn_set_modes(s, stmt->args, strcasecmp(stmt->name, "TRANSACTION") != 0, err);
         break;
     }
-    if (!rc)
-        session_setting_report(s);
     return rc;
 }
 
@@ -349,7 +347,6 @@ static int discard(struct task *task, struct utility_run *u, const struct ast_di
     reset_all(s);
     s->role_oid = s->session_role_oid;
     memcpy(s->role, s->session_role, sizeof s->role);
-    session_setting_report(s);
     return 0;
 }
 
