@@ -46,8 +46,8 @@ static char find_path(uint32_t from, uint32_t to, enum coercion context, uint32_
         *func = cast->func;
         return cast->method == 'f' ? 'f' : cast->method == 'i' ? 'i' : 'r';
     }
-    if (is_array_like(from) && is_array_like(to) && from != TYPE_OIDVECTOR && from != TYPE_INT2VECTOR &&
-        to != TYPE_OIDVECTOR && to != TYPE_INT2VECTOR) {
+    /* The vectors are arrays to read from, not to make of arrays. */
+    if (is_array_like(from) && is_array_like(to) && to != TYPE_OIDVECTOR && to != TYPE_INT2VECTOR) {
         uint32_t inner;
         char path = find_path(type_info(from)->elem, type_info(to)->elem, context, &inner);
         if (path == 0)
