@@ -1,7 +1,8 @@
-/* types_index.c: prints the by-name orders of func.def and oper.def as C arrays (types/func/func.c includes them).
+/* types_index.c: prints the by-name orders of func.def and oper.def as C arrays (types/func/func.c
+ * includes them).
  *
- * The .def files are in OID order, which is how they are looked up by OID; resolution by name needs the other order, and a
- * table sorted at start would be a mutable global.
+ * The .def files are in OID order, which is how they are looked up by OID; resolution by name needs
+ * the other order, and a table sorted at start would be a mutable global.
  */
 #include <stdint.h>
 #include <stdio.h>

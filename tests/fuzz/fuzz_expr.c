@@ -1,6 +1,7 @@
-/* Fuzzes the expression engine. The input drives the making of a random tree over a batch of awkward columns; the tree is computed
- * vectorized over all rows and then row by row, and both must give the same values and the same first failing row. The same bytes are
- * offered as a stored tree and as a program, which may be refused but must not harm. */
+/* Fuzzes the expression engine. The input drives the making of a random tree over a batch of
+ * awkward columns; the tree is computed vectorized over all rows and then row by row, and both must
+ * give the same values and the same first failing row. The same bytes are offered as a stored tree
+ * and as a program, which may be refused but must not harm. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -14,7 +15,10 @@ struct maker {
     struct arena *arena;
 };
 
-static uint8_t take(struct maker *m) { return m->at < m->end ? *m->at++ : 0; }
+static uint8_t take(struct maker *m)
+{
+    return m->at < m->end ? *m->at++ : 0;
+}
 
 static const uint32_t col_types[COLS] = {TYPE_INT4, TYPE_INT4, TYPE_BOOL, TYPE_NUMERIC, TYPE_TEXT};
 
@@ -33,7 +37,8 @@ static struct expr *leaf(struct maker *m, uint32_t type)
     struct datum d = {.kind = PHYS_BOOL, .dec_scale = -1, .u.b = b & 1};
     int8_t v = (int8_t)take(m);
     if (type == TYPE_INT4)
-        d = (struct datum){.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = v % 16 == 0 ? v * (1 << 24) : v % 5};
+        d = (struct datum){
+            .kind = PHYS_INT32, .dec_scale = -1, .u.i32 = v % 16 == 0 ? v * (1 << 24) : v % 5};
     else if (type == TYPE_NUMERIC)
         d = (struct datum){.kind = PHYS_INT64, .dec_scale = b % 3, .u.i64 = v};
     else if (type == TYPE_TEXT)
@@ -58,7 +63,10 @@ static struct expr *several(struct maker *m, enum expr_op op, uint32_t type, uin
     return e;
 }
 
-static uint32_t equality(uint32_t type) { return oper_exact("=", type, type)->func; }
+static uint32_t equality(uint32_t type)
+{
+    return oper_exact("=", type, type)->func;
+}
 
 static struct expr *make_bool(struct maker *m, int depth)
 {
@@ -68,9 +76,12 @@ static struct expr *make_bool(struct maker *m, int depth)
     uint32_t type = compared[b / 16 % 4];
     struct expr *e;
     switch (b % 8) {
-    case 0: return several(m, EXPR_AND, TYPE_BOOL, 2 + b / 64, depth);
-    case 1: return several(m, EXPR_OR, TYPE_BOOL, 2 + b / 64, depth);
-    case 2: return several(m, EXPR_NOT, TYPE_BOOL, 1, depth);
+    case 0:
+        return several(m, EXPR_AND, TYPE_BOOL, 2 + b / 64, depth);
+    case 1:
+        return several(m, EXPR_OR, TYPE_BOOL, 2 + b / 64, depth);
+    case 2:
+        return several(m, EXPR_NOT, TYPE_BOOL, 1, depth);
     case 3:
         e = several(m, EXPR_BOOL_TEST, TYPE_BOOL, 1, depth);
         e->sub = take(m) % 6;
@@ -94,7 +105,8 @@ static struct expr *make_bool(struct maker *m, int depth)
         e->args[0] = make(m, type, depth - 1);
         e->args[1] = make(m, type, depth - 1);
         return e;
-    default: return call(m, opers[take(m) % 6], type, depth);
+    default:
+        return call(m, opers[take(m) % 6], type, depth);
     }
 }
 
@@ -106,14 +118,18 @@ static struct expr *make(struct maker *m, uint32_t type, int depth)
     uint8_t b = take(m);
     struct expr *e;
     switch (b % 7) {
-    case 0: return several(m, EXPR_CASE, type, 2 + b / 64, depth);
-    case 1: return several(m, EXPR_COALESCE, type, 2 + b / 128, depth);
+    case 0:
+        return several(m, EXPR_CASE, type, 2 + b / 64, depth);
+    case 1:
+        return several(m, EXPR_COALESCE, type, 2 + b / 128, depth);
     case 2:
         e = several(m, EXPR_NULLIF, type, 2, depth);
         e->func = equality(type);
         return e;
-    case 3: return several(m, b & 64 ? EXPR_GREATEST : EXPR_LEAST, type, 2, depth);
-    case 4: return leaf(m, type);
+    case 3:
+        return several(m, b & 64 ? EXPR_GREATEST : EXPR_LEAST, type, 2, depth);
+    case 4:
+        return leaf(m, type);
     default:
         if (type == TYPE_BOOL)
             return make_bool(m, depth);
@@ -130,7 +146,8 @@ static void fill(struct batch *b)
     static uint16_t codes[ROWS];
     b->n_rows = ROWS;
     for (uint32_t c = 0; c < COLS; c++) {
-        static const enum phys_kind kinds[COLS] = {PHYS_INT32, PHYS_INT32, PHYS_BOOL, PHYS_INT64, PHYS_BYTES};
+        static const enum phys_kind kinds[COLS] = {PHYS_INT32, PHYS_INT32, PHYS_BOOL, PHYS_INT64,
+                                                   PHYS_BYTES};
         struct vec *v = &b->cols[c];
         vec_alloc(v, kinds[c], ROWS, b->arena);
         if (c == 3)
@@ -138,11 +155,21 @@ static void fill(struct batch *b)
         for (uint32_t r = 0; r < ROWS; r++) {
             codes[r] = (uint16_t)(r % 5);
             switch (c) {
-            case 0: ((int32_t *)v->data)[r] = ints[r % 7]; break;
-            case 1: ((int32_t *)v->data)[r] = (int32_t)r - 3; break;
-            case 2: ((uint8_t *)v->data)[r] = r & 1; break;
-            case 3: ((int64_t *)v->data)[r] = r == 11 ? INT64_MAX : (int64_t)r * 50 - 200; break;
-            default: ((struct bytes_view *)v->data)[r] = view_of(texts[r % 5], (uint32_t)strlen(texts[r % 5]));
+            case 0:
+                ((int32_t *)v->data)[r] = ints[r % 7];
+                break;
+            case 1:
+                ((int32_t *)v->data)[r] = (int32_t)r - 3;
+                break;
+            case 2:
+                ((uint8_t *)v->data)[r] = r & 1;
+                break;
+            case 3:
+                ((int64_t *)v->data)[r] = r == 11 ? INT64_MAX : (int64_t)r * 50 - 200;
+                break;
+            default:
+                ((struct bytes_view *)v->data)[r] =
+                    view_of(texts[r % 5], (uint32_t)strlen(texts[r % 5]));
             }
         }
     }

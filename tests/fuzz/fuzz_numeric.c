@@ -1,5 +1,6 @@
-/* Fuzzes numeric: two texts and an operation. What is read prints back the same; arithmetic obeys its identities; keys, comparison and
- * the binary form agree. The rest of the input is also offered as binary form and as stored bytes. */
+/* Fuzzes numeric: two texts and an operation. What is read prints back the same; arithmetic obeys
+ * its identities; keys, comparison and the binary form agree. The rest of the input is also offered
+ * as binary form and as stored bytes. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -48,10 +49,13 @@ static void check_pair(const struct datum *x, const struct datum *y, struct aren
     buf_done(&kb);
     if (a.kind != NUMERIC_FINITE || b.kind != NUMERIC_FINITE)
         return;
-    if (numeric_add(&a, &b, false, arena, &sum, &err) == 0 && numeric_add(&sum, &b, true, arena, &back, &err) == 0)
+    if (numeric_add(&a, &b, false, arena, &sum, &err) == 0 &&
+        numeric_add(&sum, &b, true, arena, &back, &err) == 0)
         assert(numeric_cmp_n(&back, &a) == 0);
-    if (b.n && numeric_div_trunc(&a, &b, arena, &q, &err) == 0 && numeric_mod(&a, &b, arena, &r, &err) == 0 &&
-        numeric_mul(&q, &b, arena, &product, &err) == 0 && numeric_add(&product, &r, false, arena, &back, &err) == 0)
+    if (b.n && numeric_div_trunc(&a, &b, arena, &q, &err) == 0 &&
+        numeric_mod(&a, &b, arena, &r, &err) == 0 &&
+        numeric_mul(&q, &b, arena, &product, &err) == 0 &&
+        numeric_add(&product, &r, false, arena, &back, &err) == 0)
         assert(numeric_cmp_n(&back, &a) == 0);
     if (b.n && numeric_mul(&a, &b, arena, &product, &err) == 0) {
         numeric_div_scale(&product, &b, a.scale, false, arena, &q);
@@ -78,8 +82,9 @@ static void check_vectors(const struct datum *x, const struct datum *y, struct a
         struct numeric p, q, r;
         numeric_open(x, arena, &p);
         numeric_open(y, arena, &q);
-        int rc = op == NUMERIC_VEC_MUL ? numeric_mul(&p, &q, arena, &r, &err)
-                                       : numeric_add(&p, &q, op == NUMERIC_VEC_SUB, arena, &r, &err);
+        int rc = op == NUMERIC_VEC_MUL
+                     ? numeric_mul(&p, &q, arena, &r, &err)
+                     : numeric_add(&p, &q, op == NUMERIC_VEC_SUB, arena, &r, &err);
         assert(rc == 0);
         struct datum got = vec_datum(&out, 0), slow = numeric_close_num(&r, arena);
         assert(numeric_compare(&got, &slow) == 0 && got.dec_scale == r.scale);

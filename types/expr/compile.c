@@ -1,16 +1,16 @@
 #include "types/expr/expr.h"
-
 #include "types/expr/program_int.h"
 
-/* One node on its way through the compiler. Children are compiled one by one; `stage` counts them. */
+/* One node on its way through the compiler. Children are compiled one by one; `stage` counts them.
+ */
 struct frame {
     const struct expr *e;
     uint32_t stage;
-    uint32_t out;         /* register of LOGIC, CASE, COALESCE */
-    uint32_t *regs;       /* children's results */
-    uint32_t patch_when;  /* CASE: the CASE_WHEN to patch */
+    uint32_t out;        /* register of LOGIC, CASE, COALESCE */
+    uint32_t *regs;      /* children's results */
+    uint32_t patch_when; /* CASE: the CASE_WHEN to patch */
     uint32_t columns_mark;
-    bool in_scope;        /* loads below belong to an inner scope */
+    bool in_scope; /* loads below belong to an inner scope */
     struct patch *patches;
 };
 
@@ -30,11 +30,11 @@ struct compiler {
     struct buf instrs, operands, consts, params, data, columns;
     struct frame *frames;
     uint32_t n_frames, frames_cap;
-    uint32_t result;     /* register the last finished node left */
+    uint32_t result; /* register the last finished node left */
     uint32_t n_regs;
     uint32_t *free_regs; /* temporaries to use again */
     uint32_t n_free, free_cap;
-    uint8_t *is_temp;    /* by register */
+    uint8_t *is_temp; /* by register */
     uint32_t temp_cap;
     struct loaded *loaded;
     uint32_t n_loaded, loaded_cap;
@@ -125,7 +125,8 @@ static uint32_t param_reg(struct compiler *c, uint32_t number, bool outer, uint3
     for (uint32_t i = 0; i < n; i++)
         if (have[i].number == number && have[i].outer == outer)
             return have[i].reg;
-    struct program_param p = {.reg = new_reg(c, false), .number = number, .outer = outer, .type = type};
+    struct program_param p = {
+        .reg = new_reg(c, false), .number = number, .outer = outer, .type = type};
     buf_put(&c->params, &p, sizeof p);
     uint32_t *used = outer ? &c->outer_used : &c->params_used;
     if (number + 1 > *used)
@@ -151,10 +152,11 @@ static void note_column(struct compiler *c, uint32_t slot)
 /* A column is loaded once a scope; inner scopes see the loads of outer ones. */
 static int compile_column(struct compiler *c, const struct expr *e, struct err *err)
 {
-    int32_t slot = c->options && c->options->slot_of ? c->options->slot_of(c->options->ctx, e) : (int32_t)e->index;
+    int32_t slot = c->options && c->options->slot_of ? c->options->slot_of(c->options->ctx, e)
+                                                     : (int32_t)e->index;
     if (slot < 0)
-        return err_set(err, ERR_INTERNAL_ERROR, "column %u of relation %u is not available here", e->index,
-                       e->rel);
+        return err_set(err, ERR_INTERNAL_ERROR, "column %u of relation %u is not available here",
+                       e->index, e->rel);
     for (uint32_t i = c->n_loaded; i-- > 0;) {
         if (c->loaded[i].slot == (uint32_t)slot) {
             c->result = c->loaded[i].reg;
@@ -237,7 +239,7 @@ static void finish_node(struct compiler *c, uint32_t result)
     c->n_frames--;
 }
 
-/* ---- AND, OR -------------------------------------------------------------------------------- */
+/* ---- AND, OR ------------------------------------------------------------------------------- */
 
 static int step_logic(struct compiler *c, struct frame *f, struct err *err)
 {
@@ -263,7 +265,7 @@ static int step_logic(struct compiler *c, struct frame *f, struct err *err)
     return 0;
 }
 
-/* ---- CASE, COALESCE ------------------------------------------------------------------------- */
+/* ---- CASE, COALESCE ------------------------------------------------------------------------ */
 
 /* Stages: when 0, then 0, when 1, then 1, ..., else. */
 static int step_case(struct compiler *c, struct frame *f, struct err *err)
@@ -331,7 +333,7 @@ static int step_coalesce(struct compiler *c, struct frame *f, struct err *err)
     return 0;
 }
 
-/* ---- operations over all their arguments ----------------------------------------------------- */
+/* ---- operations over all their arguments --------------------------------------------------- */
 
 static int check_callable(uint32_t func, struct err *err)
 {
@@ -339,10 +341,12 @@ static int check_callable(uint32_t func, struct err *err)
     if (!info)
         return err_set(err, ERR_INTERNAL_ERROR, "cache lookup failed for function %u", func);
     if (info->flags & FUNC_RETSET)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "set-valued function called in context that cannot "
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "set-valued function called in context that cannot "
                        "accept a set");
     if (!info->kernel)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "function %s is not supported yet", info->name);
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "function %s is not supported yet",
+                       info->name);
     return 0;
 }
 
@@ -365,30 +369,47 @@ static uint32_t emit_call(struct compiler *c, uint32_t func, const struct expr *
 static enum program_op plain_op(enum expr_op op)
 {
     switch (op) {
-    case EXPR_NOT: return OP_NOT;
-    case EXPR_IS_NULL: return OP_IS_NULL;
-    case EXPR_BOOL_TEST: return OP_BOOL_TEST;
+    case EXPR_NOT:
+        return OP_NOT;
+    case EXPR_IS_NULL:
+        return OP_IS_NULL;
+    case EXPR_BOOL_TEST:
+        return OP_BOOL_TEST;
     case EXPR_GREATEST:
-    case EXPR_LEAST: return OP_MINMAX;
-    case EXPR_RELABEL: return OP_RELABEL;
-    case EXPR_CAST_IO: return OP_CAST_IO;
-    case EXPR_COERCE_LENGTH: return OP_COERCE_LENGTH;
-    case EXPR_CAST_ARRAY: return OP_CAST_ARRAY;
-    case EXPR_ANY_ARRAY: return OP_ANY_ARRAY;
-    case EXPR_ARRAY: return OP_ARRAY;
-    case EXPR_ROW_COMPARE: return OP_ROW_COMPARE;
-    case EXPR_SUBPLAN: return OP_SUBPLAN;
-    case EXPR_ROW: return OP_ROW;
-    case EXPR_FIELD: return OP_FIELD;
-    case EXPR_SUBSCRIPT: return OP_SUBSCRIPT;
-    default: return 0;
+    case EXPR_LEAST:
+        return OP_MINMAX;
+    case EXPR_RELABEL:
+        return OP_RELABEL;
+    case EXPR_CAST_IO:
+        return OP_CAST_IO;
+    case EXPR_COERCE_LENGTH:
+        return OP_COERCE_LENGTH;
+    case EXPR_CAST_ARRAY:
+        return OP_CAST_ARRAY;
+    case EXPR_ANY_ARRAY:
+        return OP_ANY_ARRAY;
+    case EXPR_ARRAY:
+        return OP_ARRAY;
+    case EXPR_ROW_COMPARE:
+        return OP_ROW_COMPARE;
+    case EXPR_SUBPLAN:
+        return OP_SUBPLAN;
+    case EXPR_ROW:
+        return OP_ROW;
+    case EXPR_FIELD:
+        return OP_FIELD;
+    case EXPR_SUBSCRIPT:
+        return OP_SUBSCRIPT;
+    default:
+        return 0;
     }
 }
 
 static void release_all(struct compiler *c, const struct frame *f, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        /* A register given twice (x + x over a temporary cannot happen, loads are no temporaries) is released once. */
+        /* A register given twice (x + x over a temporary cannot happen, loads are no temporaries)
+         * is released once. */
         release_reg(c, f->regs[i]);
     }
 }
@@ -467,7 +488,7 @@ static int step_plain(struct compiler *c, struct frame *f, struct err *err)
     return 0;
 }
 
-/* ---- IN -------------------------------------------------------------------------------------- */
+/* ---- IN ------------------------------------------------------------------------------------ */
 
 static bool all_const(const struct expr *e, uint32_t from)
 {
@@ -526,7 +547,7 @@ static int step_in(struct compiler *c, struct frame *f, struct err *err)
     return 0;
 }
 
-/* ---- the walk -------------------------------------------------------------------------------- */
+/* ---- the walk ------------------------------------------------------------------------------ */
 
 static int step_node(struct compiler *c, struct err *err)
 {
@@ -534,19 +555,29 @@ static int step_node(struct compiler *c, struct err *err)
     const struct expr *e = f->e;
     int rc = 0;
     switch ((enum expr_op)e->op) {
-    case EXPR_CONST: finish_node(c, const_reg(c, &e->value)); return 0;
-    case EXPR_PARAM: finish_node(c, param_reg(c, e->index, false, e->type)); return 0;
-    case EXPR_OUTER: finish_node(c, param_reg(c, e->index, true, e->type)); return 0;
+    case EXPR_CONST:
+        finish_node(c, const_reg(c, &e->value));
+        return 0;
+    case EXPR_PARAM:
+        finish_node(c, param_reg(c, e->index, false, e->type));
+        return 0;
+    case EXPR_OUTER:
+        finish_node(c, param_reg(c, e->index, true, e->type));
+        return 0;
     case EXPR_COLUMN:
         rc = compile_column(c, e, err);
         if (rc == 0)
             finish_node(c, c->result);
         return rc;
     case EXPR_AND:
-    case EXPR_OR: return step_logic(c, f, err);
-    case EXPR_CASE: return step_case(c, f, err);
-    case EXPR_COALESCE: return step_coalesce(c, f, err);
-    case EXPR_IN: return step_in(c, f, err);
+    case EXPR_OR:
+        return step_logic(c, f, err);
+    case EXPR_CASE:
+        return step_case(c, f, err);
+    case EXPR_COALESCE:
+        return step_coalesce(c, f, err);
+    case EXPR_IN:
+        return step_in(c, f, err);
     case EXPR_AGG:
     case EXPR_WINDOW:
     case EXPR_GROUPING:
@@ -555,7 +586,8 @@ static int step_node(struct compiler *c, struct err *err)
     case EXPR_DEFAULT:
     case EXPR_OP_COUNT:
         return err_set(err, ERR_INTERNAL_ERROR, "expression node %d cannot be compiled", e->op);
-    default: return step_plain(c, f, err);
+    default:
+        return step_plain(c, f, err);
     }
 }
 
@@ -575,8 +607,8 @@ static void append_part(struct buf *out, uint32_t base, const struct buf *part, 
     buf_put(out, part->data, part->len);
 }
 
-static int assemble(struct compiler *c, uint32_t n_outputs, bool filter, struct buf *out, uint32_t *at,
-                    uint32_t *len, struct err *err)
+static int assemble(struct compiler *c, uint32_t n_outputs, bool filter, struct buf *out,
+                    uint32_t *at, uint32_t *len, struct err *err)
 {
     uint64_t total = c->instrs.len + c->operands.len + c->data.len;
     if (total > (UINT32_MAX >> 2))
@@ -585,14 +617,23 @@ static int assemble(struct compiler *c, uint32_t n_outputs, bool filter, struct 
         buf_put_u8(out, 0);
     uint32_t base = (uint32_t)out->len;
     struct program_header h = {
-        .magic = PROGRAM_MAGIC, .version = PROGRAM_VERSION, .filter = filter, .traits = c->traits,
-        .n_outputs = n_outputs, .n_instrs = count_instrs(c), .n_regs = c->n_regs,
+        .magic = PROGRAM_MAGIC,
+        .version = PROGRAM_VERSION,
+        .filter = filter,
+        .traits = c->traits,
+        .n_outputs = n_outputs,
+        .n_instrs = count_instrs(c),
+        .n_regs = c->n_regs,
         .n_operands = (uint32_t)(c->operands.len / sizeof(struct program_operand)),
         .n_columns = (uint32_t)(c->columns.len / sizeof(uint32_t)),
         .n_consts = (uint32_t)(c->consts.len / sizeof(struct program_const)),
         .n_params = (uint32_t)(c->params.len / sizeof(struct program_param)),
-        .params_used = c->params_used, .outer_used = c->outer_used, .subplans_used = c->subplans_used,
-        .depth_max = c->depth_max + 1, .n_sites = c->n_sites, .data_size = (uint32_t)c->data.len,
+        .params_used = c->params_used,
+        .outer_used = c->outer_used,
+        .subplans_used = c->subplans_used,
+        .depth_max = c->depth_max + 1,
+        .n_sites = c->n_sites,
+        .data_size = (uint32_t)c->data.len,
     };
     buf_put(out, &h, sizeof h);
     append_part(out, base, &c->instrs, &h.at_instrs);
@@ -610,7 +651,8 @@ static int assemble(struct compiler *c, uint32_t n_outputs, bool filter, struct 
     return 0;
 }
 
-static void start_compiler(struct compiler *c, const struct expr_compile_options *options, struct arena *scratch)
+static void start_compiler(struct compiler *c, const struct expr_compile_options *options,
+                           struct arena *scratch)
 {
     *c = (struct compiler){.options = options, .arena = scratch};
 }
@@ -623,8 +665,8 @@ static void end_compiler(struct compiler *c)
     arena_done(c->arena);
 }
 
-int expr_compile(const struct expr_compile_options *options, struct expr *const *outputs, uint32_t n,
-                 struct buf *out, uint32_t *at, uint32_t *len, struct err *err)
+int expr_compile(const struct expr_compile_options *options, struct expr *const *outputs,
+                 uint32_t n, struct buf *out, uint32_t *at, uint32_t *len, struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, NULL);
@@ -636,7 +678,8 @@ int expr_compile(const struct expr_compile_options *options, struct expr *const 
         if (rc)
             break;
         uint32_t result = c.result;
-        /* Whoever wrote the register last for this output need not use the interpreter's own memory. */
+        /* Whoever wrote the register last for this output need not use the interpreter's own
+         * memory. */
         struct program_instr *last = c.instrs.len ? instr_at(&c, count_instrs(&c) - 1) : NULL;
         if (last && last->out == result && last->op == OP_CALL)
             last->escapes = 1;
@@ -650,8 +693,8 @@ int expr_compile(const struct expr_compile_options *options, struct expr *const 
     return rc;
 }
 
-int expr_compile_filter(const struct expr_compile_options *options, struct expr *const *terms, uint32_t n,
-                        struct buf *out, uint32_t *at, uint32_t *len, struct err *err)
+int expr_compile_filter(const struct expr_compile_options *options, struct expr *const *terms,
+                        uint32_t n, struct buf *out, uint32_t *at, uint32_t *len, struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, NULL);

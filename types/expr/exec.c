@@ -1,5 +1,4 @@
 #include "types/expr/exec_int.h"
-
 #include "types/type/numeric_vec.h"
 
 /* ---- registers ----------------------------------------------------------------------------- */
@@ -36,7 +35,8 @@ struct vec *exec_result(struct expr_exec *x, const struct program_instr *in, enu
         b->data_bytes = (need + 255) & ~(size_t)255;
         b->data = arena_zalloc(x->arena, b->data_bytes);
     }
-    *v = (struct vec){.kind = (uint8_t)kind, .form = VEC_FLAT, .dec_scale = -1, .n = n, .data = b->data};
+    *v = (struct vec){
+        .kind = (uint8_t)kind, .form = VEC_FLAT, .dec_scale = -1, .n = n, .data = b->data};
     return v;
 }
 
@@ -65,7 +65,8 @@ void exec_set_null(struct expr_exec *x, const struct program_instr *in, struct v
     bit_clear(v->valid, row);
 }
 
-struct vec *exec_result_const(struct expr_exec *x, const struct program_instr *in, const struct datum *d)
+struct vec *exec_result_const(struct expr_exec *x, const struct program_instr *in,
+                              const struct datum *d)
 {
     struct vec *v = &x->regs[in->out];
     vec_const(v, d, x->n_rows ? x->n_rows : 1, x->out_arena);
@@ -122,21 +123,25 @@ void exec_fail(struct expr_exec *x, uint32_t i, int code)
 
 /* ---- calls --------------------------------------------------------------------------------- */
 
-static enum phys_kind kind_of_type(uint32_t type)
-{
-    const struct type_info *t = type_info(type);
-    return t ? (enum phys_kind)t->phys : PHYS_BYTES;
-}
-
 int exec_call_func(struct expr_exec *x, const struct func_info *f, const struct program_instr *in,
-                   const struct vec *args, const uint32_t *arg_types, uint32_t n_args, const uint16_t *sel,
-                   uint32_t n, struct vec *out, uint32_t *failed_at)
+                   const struct vec *args, const uint32_t *arg_types, uint32_t n_args,
+                   const uint16_t *sel, uint32_t n, struct vec *out, uint32_t *failed_at)
 {
     struct func_call call = {
-        .info = f, .args = args, .arg_types = arg_types, .n_args = n_args,
-        .result_type = in->op == OP_CALL ? in->type : f->result, .result_typmod = in->typmod,
-        .sel = sel, .n = n, .out = out, .arena = x->out_arena, .keep = x->arena,
-        .state = &x->sites[in->site], .env = x->types, .host = x->env.host,
+        .info = f,
+        .args = args,
+        .arg_types = arg_types,
+        .n_args = n_args,
+        .result_type = in->op == OP_CALL ? in->type : f->result,
+        .result_typmod = in->typmod,
+        .sel = sel,
+        .n = n,
+        .out = out,
+        .arena = x->out_arena,
+        .keep = x->arena,
+        .state = &x->sites[in->site],
+        .env = x->types,
+        .host = x->env.host,
         .task = f->flags & FUNC_WAITS ? x->task : NULL,
     };
     int rc = f->kernel(&call, x->err);
@@ -145,10 +150,11 @@ int exec_call_func(struct expr_exec *x, const struct func_info *f, const struct 
 }
 
 /* One row stands for all: a CONST result. */
-static int call_const(struct expr_exec *x, const struct program_instr *in, const struct func_info *f)
+static int call_const(struct expr_exec *x, const struct program_instr *in,
+                      const struct func_info *f)
 {
     struct vec *out = &x->regs[in->out];
-    vec_alloc(out, kind_of_type(in->type), 1, x->out_arena);
+    vec_alloc(out, exec_kind(in->type), 1, x->out_arena);
     uint32_t failed;
     int rc = exec_call_func(x, f, in, x->args, x->arg_types, in->n_operands, NULL, 1, out, &failed);
     if (rc) {
@@ -161,17 +167,17 @@ static int call_const(struct expr_exec *x, const struct program_instr *in, const
 }
 
 /* A total function of one DICT argument runs over the dictionary's entries. */
-static bool call_dict(struct expr_exec *x, const struct program_instr *in, const struct func_info *f, uint32_t arg,
-                      int *rc)
+static bool call_dict(struct expr_exec *x, const struct program_instr *in,
+                      const struct func_info *f, uint32_t arg, int *rc)
 {
     struct vec *out = &x->regs[in->out];
     struct vec codes = x->args[arg];
     struct vec *entries = arena_new(x->out_arena, struct vec);
-    vec_alloc(entries, kind_of_type(in->type), codes.dict->n, x->out_arena);
+    vec_alloc(entries, exec_kind(in->type), codes.dict->n, x->out_arena);
     x->args[arg] = *codes.dict;
     uint32_t failed;
-    *rc = exec_call_func(x, f, in, x->args, x->arg_types, in->n_operands, NULL, codes.dict->n, entries,
-                         &failed);
+    *rc = exec_call_func(x, f, in, x->args, x->arg_types, in->n_operands, NULL, codes.dict->n,
+                         entries, &failed);
     x->args[arg] = codes;
     if (*rc)
         return true;
@@ -213,8 +219,10 @@ static uint32_t keep_valid(const struct exec_scope *s, const uint64_t *valid, ui
     return n;
 }
 
-/* May the kernel compute garbage where an argument is null? Only over fixed-width values and if it cannot fail. */
-static bool nulls_harmless(const struct expr_exec *x, const struct program_instr *in, const struct func_info *f)
+/* May the kernel compute garbage where an argument is null? Only over fixed-width values and if it
+ * cannot fail. */
+static bool nulls_harmless(const struct expr_exec *x, const struct program_instr *in,
+                           const struct func_info *f)
 {
     if (f->flags & FUNC_FALLIBLE)
         return false;
@@ -227,7 +235,7 @@ static bool nulls_harmless(const struct expr_exec *x, const struct program_instr
 static int call_rows(struct expr_exec *x, const struct program_instr *in, const struct func_info *f)
 {
     const struct exec_scope *s = exec_scope(x);
-    struct vec *out = exec_result(x, in, kind_of_type(in->type));
+    struct vec *out = exec_result(x, in, exec_kind(in->type));
     const uint16_t *sel = s->sel;
     uint32_t n = s->n;
     uint64_t *valid = NULL;
@@ -270,19 +278,19 @@ static int run_call(struct expr_exec *x, const struct program_instr *in, uint32_
             dict_arg = i;
         }
         if ((f->flags & FUNC_STRICT) && v->form == VEC_CONST && vec_is_null(v, 0)) {
-            struct datum null = datum_null(kind_of_type(in->type));
+            struct datum null = datum_null(exec_kind(in->type));
             exec_result_const(x, in, &null);
             return 0;
         }
     }
     if (exec_scope(x)->n == 0) {
-        exec_result(x, in, kind_of_type(in->type));
+        exec_result(x, in, exec_kind(in->type));
         return 0;
     }
     if (all_const && f->volatility != 'v')
         return call_const(x, in, f);
-    if (n_dict == 1 && (f->flags & (FUNC_FALLIBLE | FUNC_STRICT)) == FUNC_STRICT && f->volatility != 'v' &&
-        x->args[dict_arg].dict->n <= exec_scope(x)->n) {
+    if (n_dict == 1 && (f->flags & (FUNC_FALLIBLE | FUNC_STRICT)) == FUNC_STRICT &&
+        f->volatility != 'v' && x->args[dict_arg].dict->n <= exec_scope(x)->n) {
         bool others_const = true;
         for (uint32_t i = 0; i < in->n_operands; i++)
             others_const &= i == dict_arg || x->args[i].form == VEC_CONST;
@@ -371,8 +379,9 @@ static int run_bool_test(struct expr_exec *x, const struct program_instr *in)
 {
     const struct vec *a = exec_arg(x, in, 0);
     static const uint8_t want[][3] = {
-        [EXPR_IS_TRUE] = {0, 1, 0},    [EXPR_IS_NOT_TRUE] = {1, 0, 1}, [EXPR_IS_FALSE] = {1, 0, 0},
-        [EXPR_IS_NOT_FALSE] = {0, 1, 1}, [EXPR_IS_UNKNOWN] = {0, 0, 1}, [EXPR_IS_NOT_UNKNOWN] = {1, 1, 0},
+        [EXPR_IS_TRUE] = {0, 1, 0},    [EXPR_IS_NOT_TRUE] = {1, 0, 1},
+        [EXPR_IS_FALSE] = {1, 0, 0},   [EXPR_IS_NOT_FALSE] = {0, 1, 1},
+        [EXPR_IS_UNKNOWN] = {0, 0, 1}, [EXPR_IS_NOT_UNKNOWN] = {1, 1, 0},
     };
     if (bug_if(in->sub > EXPR_IS_NOT_UNKNOWN, x->err))
         return x->err->code;
@@ -403,7 +412,8 @@ static void run_logic_begin(struct expr_exec *x, const struct program_instr *in)
     open_scope(x);
 }
 
-/* Rows that decide the whole (false in AND, true in OR) leave the scope; null is remembered and goes on. */
+/* Rows that decide the whole (false in AND, true in OR) leave the scope; null is remembered and
+ * goes on. */
 static bool run_logic_term(struct expr_exec *x, const struct program_instr *in)
 {
     struct vec *acc = &x->regs[in->out];
@@ -451,7 +461,7 @@ static bool run_logic_term(struct expr_exec *x, const struct program_instr *in)
 static void run_case_begin(struct expr_exec *x, const struct program_instr *in)
 {
     struct vec *out = exec_result(x, in, PHYS_BYTES);
-    out->kind = in->type == TYPE_NUMERIC ? 0 : (uint8_t)kind_of_type(in->type);
+    out->kind = in->type == TYPE_NUMERIC ? 0 : (uint8_t)exec_kind(in->type);
     out->n = x->n_rows;
     open_scope(x);
 }
@@ -483,7 +493,8 @@ static bool run_case_when(struct expr_exec *x, const struct program_instr *in)
     return true;
 }
 
-/* Makes result and arm agree on numeric form: the same dec, or both num (rows written before are converted). */
+/* Makes result and arm agree on numeric form: the same dec, or both num (rows written before are
+ * converted). */
 static void agree_numeric(struct expr_exec *x, struct vec *out, struct vec *arm)
 {
     if (out->kind == 0) {
@@ -684,27 +695,48 @@ static bool run_filter_term(struct expr_exec *x, const struct program_instr *in)
 static int run_value(struct expr_exec *x, const struct program_instr *in, uint32_t at)
 {
     switch ((enum program_op)in->op) {
-    case OP_LOAD: return run_load(x, in);
-    case OP_CALL: return run_call(x, in, at);
-    case OP_NOT: return run_not(x, in);
-    case OP_IS_NULL: return run_is_null(x, in);
-    case OP_BOOL_TEST: return run_bool_test(x, in);
-    case OP_NULLIF: return run_nullif(x, in);
-    case OP_DISTINCT: return run_distinct(x, in);
-    case OP_MINMAX: return exec_minmax(x, in);
-    case OP_RELABEL: return exec_relabel(x, in);
-    case OP_CAST_IO: return exec_cast_io(x, in);
-    case OP_COERCE_LENGTH: return exec_coerce_length(x, in);
-    case OP_CAST_ARRAY: return exec_cast_array(x, in);
-    case OP_IN: return exec_in(x, in);
-    case OP_ANY_ARRAY: return exec_any_array(x, in);
-    case OP_ARRAY: return exec_array(x, in);
-    case OP_ROW_COMPARE: return exec_row_compare(x, in);
-    case OP_SUBPLAN: return exec_subplan(x, in);
-    case OP_ROW: return exec_row(x, in);
-    case OP_FIELD: return exec_field(x, in);
-    case OP_SUBSCRIPT: return exec_subscript(x, in);
-    default: return err_set(x->err, ERR_INTERNAL_ERROR, "unexpected expression operation %d", in->op);
+    case OP_LOAD:
+        return run_load(x, in);
+    case OP_CALL:
+        return run_call(x, in, at);
+    case OP_NOT:
+        return run_not(x, in);
+    case OP_IS_NULL:
+        return run_is_null(x, in);
+    case OP_BOOL_TEST:
+        return run_bool_test(x, in);
+    case OP_NULLIF:
+        return run_nullif(x, in);
+    case OP_DISTINCT:
+        return run_distinct(x, in);
+    case OP_MINMAX:
+        return exec_minmax(x, in);
+    case OP_RELABEL:
+        return exec_relabel(x, in);
+    case OP_CAST_IO:
+        return exec_cast_io(x, in);
+    case OP_COERCE_LENGTH:
+        return exec_coerce_length(x, in);
+    case OP_CAST_ARRAY:
+        return exec_cast_array(x, in);
+    case OP_IN:
+        return exec_in(x, in);
+    case OP_ANY_ARRAY:
+        return exec_any_array(x, in);
+    case OP_ARRAY:
+        return exec_array(x, in);
+    case OP_ROW_COMPARE:
+        return exec_row_compare(x, in);
+    case OP_SUBPLAN:
+        return exec_subplan(x, in);
+    case OP_ROW:
+        return exec_row(x, in);
+    case OP_FIELD:
+        return exec_field(x, in);
+    case OP_SUBSCRIPT:
+        return exec_subscript(x, in);
+    default:
+        return err_set(x->err, ERR_INTERNAL_ERROR, "unexpected expression operation %d", in->op);
     }
 }
 
@@ -717,18 +749,42 @@ static int run_program(struct expr_exec *x)
         int rc = 0;
         bool go_on = true;
         switch ((enum program_op)in->op) {
-        case OP_LOGIC_BEGIN: run_logic_begin(x, in); break;
-        case OP_LOGIC_TERM: go_on = run_logic_term(x, in); break;
-        case OP_LOGIC_END: x->depth--; break;
-        case OP_CASE_BEGIN: run_case_begin(x, in); break;
-        case OP_CASE_WHEN: go_on = run_case_when(x, in); break;
-        case OP_CASE_PUT: rc = run_case_put(x, in); break;
-        case OP_CASE_NULL: run_case_null(x, in); break;
-        case OP_CASE_END: run_case_end(x, in); break;
-        case OP_COALESCE_PUT: rc = run_coalesce_put(x, in, &go_on); break;
-        case OP_OUTPUT: run_output(x, in); break;
-        case OP_FILTER: go_on = run_filter_term(x, in); break;
-        default: rc = run_value(x, in, at); break;
+        case OP_LOGIC_BEGIN:
+            run_logic_begin(x, in);
+            break;
+        case OP_LOGIC_TERM:
+            go_on = run_logic_term(x, in);
+            break;
+        case OP_LOGIC_END:
+            x->depth--;
+            break;
+        case OP_CASE_BEGIN:
+            run_case_begin(x, in);
+            break;
+        case OP_CASE_WHEN:
+            go_on = run_case_when(x, in);
+            break;
+        case OP_CASE_PUT:
+            rc = run_case_put(x, in);
+            break;
+        case OP_CASE_NULL:
+            run_case_null(x, in);
+            break;
+        case OP_CASE_END:
+            run_case_end(x, in);
+            break;
+        case OP_COALESCE_PUT:
+            rc = run_coalesce_put(x, in, &go_on);
+            break;
+        case OP_OUTPUT:
+            run_output(x, in);
+            break;
+        case OP_FILTER:
+            go_on = run_filter_term(x, in);
+            break;
+        default:
+            rc = run_value(x, in, at);
+            break;
         }
         if (rc)
             return rc;
@@ -738,7 +794,8 @@ static int run_program(struct expr_exec *x)
 }
 
 /* Runs over the scope in scopes[0]. An error that belongs to no row fails them all. */
-static int run_scope(struct task *task, struct expr_exec *x, struct batch *in, struct arena *arena, struct err *err)
+static int run_scope(struct task *task, struct expr_exec *x, struct batch *in, struct arena *arena,
+                     struct err *err)
 {
     x->task = task;
     x->in = in;
@@ -756,8 +813,8 @@ static int run_scope(struct task *task, struct expr_exec *x, struct batch *in, s
     return x->failed;
 }
 
-int expr_eval(struct task *task, struct expr_exec *x, struct batch *in, uint32_t rows_max, struct vec *outs,
-              struct arena *arena, uint32_t *n_ok, struct err *err)
+int expr_eval(struct task *task, struct expr_exec *x, struct batch *in, uint32_t rows_max,
+              struct vec *outs, struct arena *arena, uint32_t *n_ok, struct err *err)
 {
     uint32_t live = batch_count(in);
     struct exec_scope *base = &x->scopes[0];
@@ -767,7 +824,7 @@ int expr_eval(struct task *task, struct expr_exec *x, struct batch *in, uint32_t
         const struct program_instr *instrs = program_instrs(x->program);
         for (uint32_t i = 0; i < x->program->n_instrs; i++)
             if (instrs[i].op == OP_OUTPUT)
-                vec_alloc(&outs[instrs[i].func], kind_of_type(instrs[i].type), in->n_rows, arena);
+                vec_alloc(&outs[instrs[i].func], exec_kind(instrs[i].type), in->n_rows, arena);
         *n_ok = 0;
         return 0;
     }
@@ -787,8 +844,8 @@ static uint32_t seen_rows(const struct batch *in, uint32_t last_row)
     return live;
 }
 
-static int filter_all(struct task *task, struct expr_exec *x, struct batch *in, uint32_t rows_max, uint16_t *sel,
-                      uint32_t *n_sel, uint32_t *n_seen, struct err *err)
+static int filter_all(struct task *task, struct expr_exec *x, struct batch *in, uint32_t rows_max,
+                      uint16_t *sel, uint32_t *n_sel, uint32_t *n_seen, struct err *err)
 {
     struct exec_scope *base = &x->scopes[0];
     base->sel = in->sel;
@@ -812,8 +869,8 @@ static int filter_all(struct task *task, struct expr_exec *x, struct batch *in, 
     return rc;
 }
 
-int expr_filter(struct task *task, struct expr_exec *x, struct batch *in, uint32_t rows_max, uint16_t *sel,
-                uint32_t *n_sel, uint32_t *n_seen, struct err *err)
+int expr_filter(struct task *task, struct expr_exec *x, struct batch *in, uint32_t rows_max,
+                uint16_t *sel, uint32_t *n_sel, uint32_t *n_seen, struct err *err)
 {
     uint32_t live = batch_count(in);
     *n_sel = *n_seen = 0;
@@ -845,7 +902,8 @@ int expr_eval_scalar(struct task *task, struct expr_exec *x, struct datum *out, 
                      struct err *err)
 {
     struct batch one = {.n_rows = 1, .arena = arena};
-    struct vec *outs = arena_array(arena, struct vec, x->program->n_outputs ? x->program->n_outputs : 1);
+    struct vec *outs =
+        arena_array(arena, struct vec, x->program->n_outputs ? x->program->n_outputs : 1);
     uint32_t n_ok;
     int rc = expr_eval(task, x, &one, 1, outs, arena, &n_ok, err);
     if (rc == 0)
@@ -853,8 +911,8 @@ int expr_eval_scalar(struct task *task, struct expr_exec *x, struct datum *out, 
     return rc;
 }
 
-int expr_eval_tree(struct task *task, const struct expr_env *env, struct expr *e, struct arena *arena,
-                   struct datum *out, struct err *err)
+int expr_eval_tree(struct task *task, const struct expr_env *env, struct expr *e,
+                   struct arena *arena, struct datum *out, struct err *err)
 {
     struct buf program = {0};
     uint32_t at, len;
@@ -869,124 +927,4 @@ int expr_eval_tree(struct task *task, const struct expr_env *env, struct expr *e
     expr_exec_destroy(x);
     buf_done(&program);
     return rc;
-}
-
-/* ---- life ---------------------------------------------------------------------------------- */
-
-/* In place: parameters of an apply change with every outer row. Long bytes are borrowed. */
-static void bind_const(struct expr_exec *x, uint32_t reg, const struct datum *d, uint32_t type)
-{
-    struct vec *v = &x->regs[reg];
-    struct exec_buf *b = &x->bufs[reg];
-    if (!b->data) {
-        b->data = arena_zalloc(x->arena, sizeof(int128));
-        b->valid = arena_zalloc(x->arena, sizeof *b->valid);
-    }
-    *v = (struct vec){.kind = d->kind, .form = VEC_CONST, .dec_scale = d->dec_scale, .n = BATCH_ROWS};
-    v->data = b->data;
-    if (d->null) {
-        v->valid = b->valid;
-        return;
-    }
-    memcpy(v->data, &d->u, phys_width[d->kind]);
-    if (type == TYPE_NUMERIC)
-        numeric_vec_load(v, NULL, 1, x->arena, v);
-}
-
-static void bind_params(struct expr_exec *x, bool outer, const struct datum *values, uint32_t n)
-{
-    const struct program_param *p = (const void *)((const char *)x->program + x->program->at_params);
-    for (uint32_t i = 0; i < x->program->n_params; i++) {
-        if (p[i].outer != outer)
-            continue;
-        struct datum null = datum_null(kind_of_type(p[i].type));
-        bind_const(x, p[i].reg, p[i].number < n ? &values[p[i].number] : &null, p[i].type);
-    }
-}
-
-static int resolve_funcs(struct expr_exec *x, struct err *err)
-{
-    const struct program_instr *instrs = program_instrs(x->program);
-    for (uint32_t i = 0; i < x->program->n_instrs; i++) {
-        uint8_t op = instrs[i].op;
-        if (op != OP_CALL && op != OP_ANY_ARRAY && !(op == OP_CAST_ARRAY && instrs[i].func))
-            continue;
-        const struct func_info *f = func_info(instrs[i].func);
-        if (!f || !f->kernel)
-            return err_set(err, ERR_UNDEFINED_FUNCTION, "function with OID %u does not exist", instrs[i].func);
-        uint32_t n_min = f->variadic ? 0 : f->n_args;
-        if (op == OP_CALL && (instrs[i].n_operands < n_min || (!f->variadic && instrs[i].n_operands != n_min)))
-            return err_set(err, ERR_DATA_CORRUPTED, "malformed expression program");
-        x->funcs[i] = f;
-    }
-    return 0;
-}
-
-int expr_exec_create(struct arena *arena, const void *program, size_t len, const struct expr_env *env,
-                     struct expr_exec **out, struct err *err)
-{
-    int rc = program_check(program, len, err);
-    if (rc)
-        return rc;
-    const struct program_header *h = program;
-    struct expr_exec *x = arena_new(arena, struct expr_exec);
-    x->program = h;
-    x->arena = arena;
-    if (env)
-        x->env = *env;
-    x->types = x->env.env ? x->env.env : x->env.host ? &x->env.host->env : &type_env_default;
-    x->regs = arena_array(arena, struct vec, h->n_regs + 1);
-    x->bufs = arena_array(arena, struct exec_buf, h->n_regs + 1);
-    x->funcs = arena_array(arena, const struct func_info *, h->n_instrs + 1);
-    x->sites = arena_array(arena, struct func_state *, h->n_sites + 1);
-    x->scopes = arena_array(arena, struct exec_scope, h->depth_max + 1);
-    uint32_t operands_max = 1;
-    for (uint32_t i = 0; i < h->n_instrs; i++)
-        if (program_instrs(h)[i].n_operands > operands_max)
-            operands_max = program_instrs(h)[i].n_operands;
-    x->args = arena_array(arena, struct vec, operands_max);
-    x->arg_types = arena_array(arena, uint32_t, operands_max);
-    rc = resolve_funcs(x, err);
-    if (rc)
-        return rc;
-    const struct program_const *consts = (const void *)((const char *)h + h->at_consts);
-    for (uint32_t i = 0; i < h->n_consts; i++) {
-        const uint8_t *at = program_data(h) + consts[i].data;
-        struct datum d;
-        if (program_take_datum(&at, program_data(h) + h->data_size, &d))
-            bind_const(x, consts[i].reg, &d, d.dec_scale >= 0 ? TYPE_NUMERIC : TYPE_NONE);
-    }
-    bind_params(x, false, x->env.params, x->env.n_params);
-    bind_params(x, true, NULL, 0);
-    *out = x;
-    return 0;
-}
-
-static void drop_states(struct expr_exec *x)
-{
-    for (uint32_t i = 0; i < x->program->n_sites; i++) {
-        if (x->sites[i] && x->sites[i]->done)
-            x->sites[i]->done(x->sites[i]);
-        x->sites[i] = NULL;
-    }
-}
-
-void expr_exec_destroy(struct expr_exec *x)
-{
-    if (x)
-        drop_states(x);
-}
-
-void expr_exec_outer(struct expr_exec *x, const struct datum *outer, uint32_t n_outer)
-{
-    bind_params(x, true, outer, n_outer);
-    x->outer_epoch++;
-}
-
-void expr_exec_rebind(struct expr_exec *x, const struct expr_env *env)
-{
-    x->env = *env;
-    x->types = x->env.env ? x->env.env : x->env.host ? &x->env.host->env : &type_env_default;
-    bind_params(x, false, x->env.params, x->env.n_params);
-    x->outer_epoch++;
 }

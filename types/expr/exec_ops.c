@@ -1,9 +1,9 @@
 #include "types/expr/exec_int.h"
-
 #include "types/type/array.h"
 #include "types/type/numeric_vec.h"
 
-/* Operations that work a value at a time over datums: rare enough, or dominated by what they call. */
+/* Operations that work a value at a time over datums: rare enough, or dominated by what they call.
+ */
 
 /* A register filled row by row with datums of one type; numeric falls back to num. */
 struct fill {
@@ -17,7 +17,8 @@ static struct fill start_fill(struct expr_exec *x, const struct program_instr *i
 {
     const struct type_info *t = type_info(type);
     enum phys_kind kind = t ? (enum phys_kind)t->phys : PHYS_BYTES;
-    struct fill f = {.x = x, .in = in, .out = exec_result(x, in, kind), .numeric = type == TYPE_NUMERIC};
+    struct fill f = {
+        .x = x, .in = in, .out = exec_result(x, in, kind), .numeric = type == TYPE_NUMERIC};
     return f;
 }
 
@@ -33,7 +34,8 @@ static void fill_row(struct fill *f, uint32_t row, const struct datum *d)
         numeric_open(&v, f->x->out_arena, &n);
         v = numeric_close_num(&n, f->x->out_arena);
     }
-    memcpy((char *)f->out->data + (size_t)row * phys_width[f->out->kind], &v.u, phys_width[f->out->kind]);
+    memcpy((char *)f->out->data + (size_t)row * phys_width[f->out->kind], &v.u,
+           phys_width[f->out->kind]);
 }
 
 /* All operands CONST: the operation is done once. */
@@ -72,14 +74,19 @@ int exec_minmax(struct expr_exec *x, const struct program_instr *in)
 static int64_t read_int(const struct datum *d)
 {
     switch ((enum phys_kind)d->kind) {
-    case PHYS_BOOL: return d->u.b;
-    case PHYS_INT16: return d->u.i16;
-    case PHYS_INT32: return d->u.i32;
-    default: return d->u.i64;
+    case PHYS_BOOL:
+        return d->u.b;
+    case PHYS_INT16:
+        return d->u.i16;
+    case PHYS_INT32:
+        return d->u.i32;
+    default:
+        return d->u.i64;
     }
 }
 
-/* Binary-coercible types of different memory: int4 and the OID types. The bits are those of 32-bit words. */
+/* Binary-coercible types of different memory: int4 and the OID types. The bits are those of 32-bit
+ * words. */
 int exec_relabel(struct expr_exec *x, const struct program_instr *in)
 {
     struct vec a = exec_flat_arg(x, in, 0);
@@ -104,13 +111,14 @@ int exec_relabel(struct expr_exec *x, const struct program_instr *in)
     return 0;
 }
 
-static int cast_one(struct expr_exec *x, const struct datum *from, uint32_t from_type, uint32_t to_type,
-                    int32_t typmod, struct buf *text, struct datum *out)
+static int cast_one(struct expr_exec *x, const struct datum *from, uint32_t from_type,
+                    uint32_t to_type, int32_t typmod, struct buf *text, struct datum *out)
 {
     buf_reset(text);
     int rc = type_out(x->types, from_type, from, text, x->err);
     if (rc == 0)
-        rc = type_in(x->types, to_type, typmod, (const char *)text->data, text->len, x->out_arena, out, x->err);
+        rc = type_in(x->types, to_type, typmod, (const char *)text->data, text->len, x->out_arena,
+                     out, x->err);
     return rc;
 }
 
@@ -164,7 +172,8 @@ int exec_coerce_length(struct expr_exec *x, const struct program_instr *in)
             if (d.null)
                 exec_set_null(x, in, out, row);
             else
-                memcpy((char *)out->data + (size_t)row * phys_width[a.kind], &d.u, phys_width[a.kind]);
+                memcpy((char *)out->data + (size_t)row * phys_width[a.kind], &d.u,
+                       phys_width[a.kind]);
         }
         out->dec_scale = a.dec_scale;
         return 0;
@@ -190,18 +199,20 @@ int exec_coerce_length(struct expr_exec *x, const struct program_instr *in)
             break;
         }
         nan |= dec && fit.kind == PHYS_BYTES;
-        memcpy((char *)out->data + (size_t)row * phys_width[st.kind], &stored.u, phys_width[st.kind]);
+        memcpy((char *)out->data + (size_t)row * phys_width[st.kind], &stored.u,
+               phys_width[st.kind]);
     }
     if (nan)
         numeric_vec_load(out, s->sel, s->n, x->out_arena, out);
     return 0;
 }
 
-/* ---- functions over single values ------------------------------------------------------------ */
+/* ---- functions over single values ---------------------------------------------------------- */
 
 /* Calls a function on one pair (or one value) of datums. */
-static int call_values(struct expr_exec *x, const struct func_info *f, const struct program_instr *in,
-                       const struct datum *args, const uint32_t *types, uint32_t n, struct datum *out)
+static int call_values(struct expr_exec *x, const struct func_info *f,
+                       const struct program_instr *in, const struct datum *args,
+                       const uint32_t *types, uint32_t n, struct datum *out)
 {
     struct vec vecs[2];
     const struct type_info *t = type_info(f->result);
@@ -228,8 +239,8 @@ static const struct func_info *instr_func(struct expr_exec *x, const struct prog
     return x->funcs[in - program_instrs(x->program)];
 }
 
-static int cast_array_value(struct expr_exec *x, const struct program_instr *in, const struct bytes_view *v,
-                            struct datum *out)
+static int cast_array_value(struct expr_exec *x, const struct program_instr *in,
+                            const struct bytes_view *v, struct datum *out)
 {
     struct array a;
     if (!array_open(v, &a))
@@ -279,7 +290,8 @@ int exec_cast_array(struct expr_exec *x, const struct program_instr *in)
     return 0;
 }
 
-/* x op ANY (array): true if any is true, else null if any was null, else false. ALL is its mirror. */
+/* x op ANY (array): true if any is true, else null if any was null, else false. ALL is its mirror.
+ */
 static int any_value(struct expr_exec *x, const struct program_instr *in, const struct datum *left,
                      const struct bytes_view *v, struct datum *out)
 {
@@ -324,10 +336,11 @@ int exec_any_array(struct expr_exec *x, const struct program_instr *in)
     return 0;
 }
 
-/* ---- arrays and rows ------------------------------------------------------------------------ */
+/* ---- arrays and rows ----------------------------------------------------------------------- */
 
 /* ARRAY[a, b]: elements, or arrays of one shape that become one dimension more. */
-static int build_array(struct expr_exec *x, const struct program_instr *in, uint32_t row, struct datum *out)
+static int build_array(struct expr_exec *x, const struct program_instr *in, uint32_t row,
+                       struct datum *out)
 {
     uint32_t elem = array_element_type(in->type);
     struct array_builder b;
@@ -349,8 +362,9 @@ static int build_array(struct expr_exec *x, const struct program_instr *in, uint
         bool same = a.n_dims == first.n_dims && memcmp(a.dims, first.dims, sizeof a.dims) == 0;
         if (!same || a.n_dims >= ARRAY_DIMS_MAX) {
             array_abandon(&b);
-            return err_set(x->err, ERR_ARRAY_SUBSCRIPT_ERROR,
-                           "multidimensional arrays must have array expressions with matching dimensions");
+            return err_set(
+                x->err, ERR_ARRAY_SUBSCRIPT_ERROR,
+                "multidimensional arrays must have array expressions with matching dimensions");
         }
         while (array_next(&a, &d))
             array_add(&b, &d);
@@ -410,7 +424,8 @@ int exec_subscript(struct expr_exec *x, const struct program_instr *in)
     return 0;
 }
 
-/* A row value: number of fields, then type, length (-1 = null) and datum bytes of each; see exec_row. */
+/* A row value: number of fields, then type, length (-1 = null) and datum bytes of each; see
+ * exec_row. */
 int exec_row(struct expr_exec *x, const struct program_instr *in)
 {
     const struct exec_scope *s = exec_scope(x);
@@ -435,10 +450,12 @@ int exec_row(struct expr_exec *x, const struct program_instr *in)
 
 int exec_field(struct expr_exec *x, const struct program_instr *in)
 {
-    return err_set(x->err, ERR_FEATURE_NOT_SUPPORTED, "field selection from a record is not supported yet");
+    return err_set(x->err, ERR_FEATURE_NOT_SUPPORTED,
+                   "field selection from a record is not supported yet");
 }
 
-/* Row-wise comparison: the first unequal pair decides; a null there (or before it) makes the whole null. */
+/* Row-wise comparison: the first unequal pair decides; a null there (or before it) makes the whole
+ * null. */
 int exec_row_compare(struct expr_exec *x, const struct program_instr *in)
 {
     const struct exec_scope *s = exec_scope(x);
@@ -449,25 +466,38 @@ int exec_row_compare(struct expr_exec *x, const struct program_instr *in)
         struct datum r = {.kind = PHYS_BOOL, .dec_scale = -1};
         int cmp = 0;
         for (uint32_t k = 0; k < n && cmp == 0 && !r.null; k++) {
-            struct datum a = vec_datum(exec_arg(x, in, k), row), b = vec_datum(exec_arg(x, in, n + k), row);
+            struct datum a = vec_datum(exec_arg(x, in, k), row),
+                         b = vec_datum(exec_arg(x, in, n + k), row);
             r.null = a.null || b.null;
             if (!r.null)
                 cmp = type_compare(exec_operand(x, in, k)->type, &a, &b);
         }
         switch ((enum opclass_strategy)in->sub) {
-        case STRATEGY_LT: r.u.b = cmp < 0; break;
-        case STRATEGY_LE: r.u.b = cmp <= 0; break;
-        case STRATEGY_EQ: r.u.b = cmp == 0; break;
-        case STRATEGY_GE: r.u.b = cmp >= 0; break;
-        case STRATEGY_GT: r.u.b = cmp > 0; break;
-        case STRATEGY_NONE: r.u.b = cmp != 0; break;
+        case STRATEGY_LT:
+            r.u.b = cmp < 0;
+            break;
+        case STRATEGY_LE:
+            r.u.b = cmp <= 0;
+            break;
+        case STRATEGY_EQ:
+            r.u.b = cmp == 0;
+            break;
+        case STRATEGY_GE:
+            r.u.b = cmp >= 0;
+            break;
+        case STRATEGY_GT:
+            r.u.b = cmp > 0;
+            break;
+        case STRATEGY_NONE:
+            r.u.b = cmp != 0;
+            break;
         }
         fill_row(&f, row, &r);
     }
     return 0;
 }
 
-/* ---- subplans ------------------------------------------------------------------------------- */
+/* ---- subplans ------------------------------------------------------------------------------ */
 
 /* The value of a subplan without arguments, kept until the outer parameters change. */
 struct subplan_state {
@@ -484,8 +514,8 @@ static int subplan_once(struct expr_exec *x, const struct program_instr *in)
         const struct type_info *t = type_info(in->type);
         vec_alloc(&v, t ? (enum phys_kind)t->phys : PHYS_BYTES, 1, x->out_arena);
         uint32_t failed = 0;
-        int rc = x->env.subplan(x->task, x->env.subplan_ctx, in->func, NULL, 0, NULL, 1, &v, x->out_arena,
-                                &failed, x->err);
+        int rc = x->env.subplan(x->task, x->env.subplan_ctx, in->func, NULL, 0, NULL, 1, &v,
+                                x->out_arena, &failed, x->err);
         if (rc) {
             exec_fail(x, 0, rc);
             start_fill(x, in, in->type);
@@ -519,8 +549,8 @@ int exec_subplan(struct expr_exec *x, const struct program_instr *in)
     for (uint32_t i = 0; i < in->n_operands; i++)
         x->args[i] = exec_flat_arg(x, in, i);
     uint32_t failed = 0;
-    int rc = x->env.subplan(x->task, x->env.subplan_ctx, in->func, x->args, in->n_operands, s->sel, s->n, out,
-                            x->out_arena, &failed, x->err);
+    int rc = x->env.subplan(x->task, x->env.subplan_ctx, in->func, x->args, in->n_operands, s->sel,
+                            s->n, out, x->out_arena, &failed, x->err);
     if (rc)
         exec_fail(x, failed, rc);
     if (in->type == TYPE_NUMERIC)

@@ -1,20 +1,20 @@
 #include "types/expr/exec_int.h"
-
 #include "types/type/numeric_vec.h"
 
-/* x IN (constants). The list is turned into a hash set of canonical values (type_canon) once an execution; a list of 50,000 terms
- * costs one probe a row. Keys of up to 64 bits are hashed as words, others as bytes. */
+/* x IN (constants). The list is turned into a hash set of canonical values (type_canon) once an
+ * execution; a list of 50,000 terms costs one probe a row. Keys of up to 64 bits are hashed as
+ * words, others as bytes. */
 
 struct exec_set {
     struct func_state base;
     uint32_t type;
-    bool wide;             /* bytes */
+    bool wide; /* bytes */
     bool has_null;
     uint32_t n;
-    uint32_t mask;         /* slots - 1 */
-    uint64_t *words;       /* [n] */
+    uint32_t mask;            /* slots - 1 */
+    uint64_t *words;          /* [n] */
     struct bytes_view *views; /* [n] */
-    uint32_t *slots;       /* index + 1; 0 = free */
+    uint32_t *slots;          /* index + 1; 0 = free */
 };
 
 static uint64_t hash_word(uint64_t v)
@@ -44,17 +44,23 @@ static uint64_t hash_view(const struct bytes_view *v)
 static uint64_t value_word(const void *data, uint8_t kind, uint32_t at)
 {
     switch ((enum phys_kind)kind) {
-    case PHYS_BOOL: return ((const uint8_t *)data)[at];
-    case PHYS_INT16: return (uint64_t)((const int16_t *)data)[at];
-    case PHYS_INT32: return (uint64_t)((const int32_t *)data)[at];
-    case PHYS_INT64: return (uint64_t)((const int64_t *)data)[at];
-    default: return 0;
+    case PHYS_BOOL:
+        return ((const uint8_t *)data)[at];
+    case PHYS_INT16:
+        return (uint64_t)((const int16_t *)data)[at];
+    case PHYS_INT32:
+        return (uint64_t)((const int32_t *)data)[at];
+    case PHYS_INT64:
+        return (uint64_t)((const int64_t *)data)[at];
+    default:
+        return 0;
     }
 }
 
 static bool find_word(const struct exec_set *set, uint64_t w)
 {
-    for (uint32_t at = (uint32_t)hash_word(w) & set->mask; set->slots[at]; at = (at + 1) & set->mask)
+    for (uint32_t at = (uint32_t)hash_word(w) & set->mask; set->slots[at];
+         at = (at + 1) & set->mask)
         if (set->words[set->slots[at] - 1] == w)
             return true;
     return false;
@@ -62,7 +68,8 @@ static bool find_word(const struct exec_set *set, uint64_t w)
 
 static bool find_view(const struct exec_set *set, const struct bytes_view *v)
 {
-    for (uint32_t at = (uint32_t)hash_view(v) & set->mask; set->slots[at]; at = (at + 1) & set->mask)
+    for (uint32_t at = (uint32_t)hash_view(v) & set->mask; set->slots[at];
+         at = (at + 1) & set->mask)
         if (view_equal(&set->views[set->slots[at] - 1], v))
             return true;
     return false;
@@ -113,8 +120,8 @@ static struct exec_set *build_set(struct expr_exec *x, uint32_t data)
     return set;
 }
 
-static void probe_rows(struct expr_exec *x, const struct program_instr *in, const struct exec_set *set,
-                       const struct vec *v)
+static void probe_rows(struct expr_exec *x, const struct program_instr *in,
+                       const struct exec_set *set, const struct vec *v)
 {
     const struct exec_scope *s = exec_scope(x);
     struct vec *out = exec_result(x, in, PHYS_BOOL);
@@ -140,15 +147,16 @@ static void probe_rows(struct expr_exec *x, const struct program_instr *in, cons
 }
 
 /* Membership of each dictionary entry, then of the rows by their codes. */
-static bool probe_dict(struct expr_exec *x, const struct program_instr *in, const struct exec_set *set,
-                       const struct vec *v)
+static bool probe_dict(struct expr_exec *x, const struct program_instr *in,
+                       const struct exec_set *set, const struct vec *v)
 {
     if (set->has_null || set->n == 0 || !set->wide || v->dict->n > exec_scope(x)->n)
         return false;
     struct vec *entries = arena_new(x->out_arena, struct vec);
     vec_alloc(entries, PHYS_BOOL, v->dict->n, x->out_arena);
     for (uint32_t i = 0; i < v->dict->n; i++)
-        ((uint8_t *)entries->data)[i] = find_view(set, (const struct bytes_view *)v->dict->data + i) != in->sub;
+        ((uint8_t *)entries->data)[i] =
+            find_view(set, (const struct bytes_view *)v->dict->data + i) != in->sub;
     struct vec *out = &x->regs[in->out];
     *out = *v;
     out->kind = PHYS_BOOL;

@@ -1,5 +1,4 @@
 #include "types/expr/expr.h"
-
 #include "types/expr/tree_int.h"
 
 /* Constant folding in one post-order pass. What fails is left as it is. */
@@ -10,12 +9,18 @@ struct fold {
     bool with_stable;
 };
 
-static bool is_const(const struct expr *e) { return e->op == EXPR_CONST; }
+static bool is_const(const struct expr *e)
+{
+    return e->op == EXPR_CONST;
+}
 static bool is_bool_const(const struct expr *e, bool value)
 {
     return is_const(e) && !e->value.null && e->value.kind == PHYS_BOOL && e->value.u.b == value;
 }
-static bool is_null_const(const struct expr *e) { return is_const(e) && e->value.null; }
+static bool is_null_const(const struct expr *e)
+{
+    return is_const(e) && e->value.null;
+}
 
 static bool all_args_const(const struct expr *e)
 {
@@ -48,8 +53,10 @@ static bool io_is_immutable(uint32_t type)
     case TYPE_NAME:
     case TYPE_CHAR:
     case TYPE_UUID:
-    case TYPE_OID: return true;
-    default: return false;
+    case TYPE_OID:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -175,11 +182,15 @@ static struct expr *fold_node(struct expr *e, void *ctx, struct err *err)
 {
     struct fold *f = ctx;
     switch ((enum expr_op)e->op) {
-    case EXPR_FUNC: return fold_func(f, e);
+    case EXPR_FUNC:
+        return fold_func(f, e);
     case EXPR_AND:
-    case EXPR_OR: return fold_logic(f, e);
-    case EXPR_CASE: return fold_case(f, e);
-    case EXPR_COALESCE: return fold_coalesce(f, e);
+    case EXPR_OR:
+        return fold_logic(f, e);
+    case EXPR_CASE:
+        return fold_case(f, e);
+    case EXPR_COALESCE:
+        return fold_coalesce(f, e);
     case EXPR_NOT:
     case EXPR_IS_NULL:
     case EXPR_BOOL_TEST:
@@ -195,14 +206,17 @@ static struct expr *fold_node(struct expr *e, void *ctx, struct err *err)
     case EXPR_ANY_ARRAY:
     case EXPR_ARRAY:
     case EXPR_ROW_COMPARE:
-    case EXPR_SUBSCRIPT: return all_args_const(e) && may_compute(f, e) ? compute(f, e) : e;
-    default: return e;
+    case EXPR_SUBSCRIPT:
+        return all_args_const(e) && may_compute(f, e) ? compute(f, e) : e;
+    default:
+        return e;
     }
 }
 
-int expr_fold(struct arena *arena, struct expr *e, const struct type_env *env, bool with_stable, struct expr **out,
-              struct err *err)
+int expr_fold(struct arena *arena, struct expr *e, const struct type_env *env, bool with_stable,
+              struct expr **out, struct err *err)
 {
-    struct fold f = {.arena = arena, .env = env ? env : &type_env_default, .with_stable = with_stable};
+    struct fold f = {
+        .arena = arena, .env = env ? env : &type_env_default, .with_stable = with_stable};
     return expr_rewrite(arena, e, fold_node, &f, out, err);
 }

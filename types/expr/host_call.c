@@ -1,6 +1,5 @@
-#include "types/func/kernels.h"
-
 #include "types/expr/host.h"
+#include "types/func/kernels.h"
 
 /* The kernel of every function the host answers (host.def): one call a row. */
 
@@ -24,20 +23,22 @@ static const struct host_entry *find_entry(uint32_t oid)
     return NULL;
 }
 
-static int call_host(struct func_call *call, const struct host_entry *entry, const struct datum *args,
-                     struct datum *out, struct err *err)
+static int call_host(struct func_call *call, const struct host_entry *entry,
+                     const struct datum *args, struct datum *out, struct err *err)
 {
     struct expr_host *host = call->host;
     if (!entry->waits)
         return host->call(host, entry->func, args, call->n_args, call->arena, out, err);
-    return host->wait_call(call->task, host, entry->func, args, call->n_args, call->arena, out, err);
+    return host->wait_call(call->task, host, entry->func, args, call->n_args, call->arena, out,
+                           err);
 }
 
 int kernel_host(struct func_call *call, struct err *err)
 {
     const struct host_entry *entry = find_entry(call->info->oid);
     if (!entry || !call->host || (entry->waits ? !call->host->wait_call : !call->host->call))
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "function %s is not available here", call->info->name);
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "function %s is not available here",
+                       call->info->name);
     struct datum *args = arena_array(call->arena, struct datum, call->n_args + 1);
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call->sel ? call->sel[i] : i;

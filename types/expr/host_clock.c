@@ -1,12 +1,12 @@
 /* Clocks and randomness: kernels that ask the environment or the host. */
 #include "types/expr/host.h"
-
-#include "types/func/kern_int.h"
+#include "types/func/kern.h"
 #include "types/type/datetime.h"
 
 static int no_host(const struct func_call *call, struct err *err)
 {
-    return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "function %s is not available here", call->info->name);
+    return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "function %s is not available here",
+                   call->info->name);
 }
 
 static int same_instant(struct func_call *call, int64_t us)
@@ -17,7 +17,10 @@ static int same_instant(struct func_call *call, int64_t us)
 }
 
 /* The transaction's start. */
-KERNEL(now) { return same_instant(call, call->env->now_us); }
+KERNEL(now)
+{
+    return same_instant(call, call->env->now_us);
+}
 
 KERNEL(statement_timestamp)
 {
@@ -55,7 +58,8 @@ KERNEL(drandom)
     if (!call->host || !call->host->random_u64)
         return no_host(call, err);
     for (uint32_t i = 0; i < call->n; i++)
-        out_f64(call, call_row(call, i), (double)(call->host->random_u64(call->host) >> 11) * 0x1p-53);
+        out_f64(call, call_row(call, i),
+                (double)(call->host->random_u64(call->host) >> 11) * 0x1p-53);
     return 0;
 }
 
@@ -64,7 +68,8 @@ KERNEL(gen_random_uuid)
     if (!call->host || !call->host->random_u64)
         return no_host(call, err);
     for (uint32_t i = 0; i < call->n; i++) {
-        uint64_t words[2] = {call->host->random_u64(call->host), call->host->random_u64(call->host)};
+        uint64_t words[2] = {call->host->random_u64(call->host),
+                             call->host->random_u64(call->host)};
         uint8_t uuid[16];
         memcpy(uuid, words, sizeof uuid);
         uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40); /* version 4, variant 1 */

@@ -1,7 +1,5 @@
 #include "types/expr/program_int.h"
 
-#include <stdio.h>
-
 void program_put_datum(struct buf *out, const struct datum *d)
 {
     struct program_datum p = {.kind = d->kind, .null = d->null, .dec_scale = d->dec_scale};
@@ -72,13 +70,17 @@ static uint32_t operands_needed(enum program_op op)
     case OP_FIELD:
     case OP_FILTER:
     case OP_OUTPUT:
-    case OP_MINMAX: return 1;
+    case OP_MINMAX:
+        return 1;
     case OP_ANY_ARRAY:
     case OP_ROW_COMPARE:
-    case OP_SUBSCRIPT: return 2;
+    case OP_SUBSCRIPT:
+        return 2;
     case OP_NULLIF:
-    case OP_DISTINCT: return 3;
-    default: return 0;
+    case OP_DISTINCT:
+        return 3;
+    default:
+        return 0;
     }
 }
 
@@ -103,11 +105,15 @@ static int scope_change(const struct program_instr *in)
     switch ((enum program_op)in->op) {
     case OP_LOGIC_BEGIN:
     case OP_CASE_BEGIN:
-    case OP_CASE_WHEN: return 1;
+    case OP_CASE_WHEN:
+        return 1;
     case OP_LOGIC_END:
-    case OP_CASE_END: return -1;
-    case OP_CASE_PUT: return in->sub ? -1 : 0;
-    default: return 0;
+    case OP_CASE_END:
+        return -1;
+    case OP_CASE_PUT:
+        return in->sub ? -1 : 0;
+    default:
+        return 0;
     }
 }
 
@@ -128,8 +134,8 @@ static bool check_instr(const void *program, uint32_t i)
         return false;
     if (in->op == OP_IN && !check_set(h, program, in->func))
         return false;
-    bool needs_site = in->op == OP_CALL || in->op == OP_IN || in->op == OP_ANY_ARRAY || in->op == OP_CAST_ARRAY ||
-                      in->op == OP_SUBPLAN;
+    bool needs_site = in->op == OP_CALL || in->op == OP_IN || in->op == OP_ANY_ARRAY ||
+                      in->op == OP_CAST_ARRAY || in->op == OP_SUBPLAN;
     if (needs_site && in->site == UINT32_MAX)
         return false;
     return in->op != OP_OUTPUT || in->func < h->n_outputs;
@@ -160,7 +166,8 @@ int program_check(const void *program, size_t len, struct err *err)
         const struct program_const *consts = (const void *)((const char *)program + h->at_consts);
         const uint8_t *data = program_data(program);
         for (uint32_t i = 0; i < h->n_consts && good; i++) {
-            good = consts[i].reg < h->n_regs && consts[i].data <= h->data_size && (consts[i].data & 7) == 0;
+            good = consts[i].reg < h->n_regs && consts[i].data <= h->data_size &&
+                   (consts[i].data & 7) == 0;
             const uint8_t *at = data + (good ? consts[i].data : 0);
             struct datum d;
             good = good && program_take_datum(&at, data + h->data_size, &d);
@@ -181,24 +188,50 @@ bool expr_program_info(const void *program, size_t len, struct expr_program_info
         return false;
     const struct program_header *h = program;
     *out = (struct expr_program_info){
-        .traits = h->traits, .n_outputs = h->n_outputs, .n_instructions = h->n_instrs, .n_params = h->params_used,
-        .n_outer = h->outer_used, .n_subplans = h->subplans_used, .n_columns = h->n_columns,
+        .traits = h->traits,
+        .n_outputs = h->n_outputs,
+        .n_instructions = h->n_instrs,
+        .n_params = h->params_used,
+        .n_outer = h->outer_used,
+        .n_subplans = h->subplans_used,
+        .n_columns = h->n_columns,
         .columns = (const uint32_t *)((const char *)program + h->at_columns),
     };
     return true;
 }
 
 static const char *const op_names[OP_COUNT] = {
-    [OP_LOAD] = "load", [OP_CALL] = "call", [OP_NOT] = "not", [OP_IS_NULL] = "is_null",
-    [OP_BOOL_TEST] = "bool_test", [OP_LOGIC_BEGIN] = "logic_begin", [OP_LOGIC_TERM] = "logic_term",
-    [OP_LOGIC_END] = "logic_end", [OP_CASE_BEGIN] = "case_begin", [OP_CASE_WHEN] = "case_when",
-    [OP_CASE_PUT] = "case_put", [OP_CASE_NULL] = "case_null", [OP_CASE_END] = "case_end",
-    [OP_COALESCE_PUT] = "coalesce_put", [OP_NULLIF] = "nullif", [OP_MINMAX] = "minmax",
-    [OP_DISTINCT] = "distinct", [OP_RELABEL] = "relabel", [OP_CAST_IO] = "cast_io",
-    [OP_COERCE_LENGTH] = "coerce_length", [OP_CAST_ARRAY] = "cast_array", [OP_IN] = "in",
-    [OP_ANY_ARRAY] = "any_array", [OP_ARRAY] = "array", [OP_ROW_COMPARE] = "row_compare",
-    [OP_SUBPLAN] = "subplan", [OP_ROW] = "row", [OP_FIELD] = "field", [OP_SUBSCRIPT] = "subscript",
-    [OP_FILTER] = "filter", [OP_OUTPUT] = "output",
+    [OP_LOAD] = "load",
+    [OP_CALL] = "call",
+    [OP_NOT] = "not",
+    [OP_IS_NULL] = "is_null",
+    [OP_BOOL_TEST] = "bool_test",
+    [OP_LOGIC_BEGIN] = "logic_begin",
+    [OP_LOGIC_TERM] = "logic_term",
+    [OP_LOGIC_END] = "logic_end",
+    [OP_CASE_BEGIN] = "case_begin",
+    [OP_CASE_WHEN] = "case_when",
+    [OP_CASE_PUT] = "case_put",
+    [OP_CASE_NULL] = "case_null",
+    [OP_CASE_END] = "case_end",
+    [OP_COALESCE_PUT] = "coalesce_put",
+    [OP_NULLIF] = "nullif",
+    [OP_MINMAX] = "minmax",
+    [OP_DISTINCT] = "distinct",
+    [OP_RELABEL] = "relabel",
+    [OP_CAST_IO] = "cast_io",
+    [OP_COERCE_LENGTH] = "coerce_length",
+    [OP_CAST_ARRAY] = "cast_array",
+    [OP_IN] = "in",
+    [OP_ANY_ARRAY] = "any_array",
+    [OP_ARRAY] = "array",
+    [OP_ROW_COMPARE] = "row_compare",
+    [OP_SUBPLAN] = "subplan",
+    [OP_ROW] = "row",
+    [OP_FIELD] = "field",
+    [OP_SUBSCRIPT] = "subscript",
+    [OP_FILTER] = "filter",
+    [OP_OUTPUT] = "output",
 };
 
 void expr_dump(const void *program, size_t len, struct buf *out)
@@ -216,7 +249,8 @@ void expr_dump(const void *program, size_t len, struct buf *out)
         if (in->op == OP_CALL) {
             const struct func_info *f = func_info(in->func);
             buf_printf(out, " %s", f ? f->src : "?");
-        } else if (in->op == OP_LOAD || in->op == OP_OUTPUT || in->op == OP_SUBPLAN || in->op == OP_FIELD) {
+        } else if (in->op == OP_LOAD || in->op == OP_OUTPUT || in->op == OP_SUBPLAN ||
+                   in->op == OP_FIELD) {
             buf_printf(out, " #%u", in->func);
         }
         if (in->sub)

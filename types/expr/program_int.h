@@ -1,24 +1,25 @@
 /* program_int.h: the format of a compiled program, shared by compiler, interpreter and dump.
  *
- * One buffer, native little endian, every part 8-byte aligned, every reference an offset from its start:
+ * One buffer, native little endian, every part 8-byte aligned, every reference an offset from its
+ * start:
  *
  *   header | instructions | operands | columns | constants' index | parameters | outputs | data
  *
- * Operands are (register, type) pairs; an instruction names a run of them. Constants and parameters sit in registers of their own,
- * filled before the first instruction runs. Data holds encoded datums (program_datum) and sets of them.
+ * Operands are (register, type) pairs; an instruction names a run of them. Constants and parameters
+ * sit in registers of their own, filled before the first instruction runs. Data holds encoded
+ * datums (program_datum) and sets of them.
  *
- * Control. Instructions run in order; those marked J may jump forward to `target`. Scopes (selections) are a stack:
- *   LOGIC_BEGIN out           opens a scope over the current rows; sub 0 AND, 1 OR
- *   LOGIC_TERM out, [r]  J    folds r into out, narrows the scope to rows still undecided; none left: to LOGIC_END
- *   LOGIC_END                 closes
- *   CASE_BEGIN out            opens a scope: rows still without a value
- *   CASE_WHEN [r]        J    opens a scope over those rows of it where r is true and takes them out of it; none: to target
- *   CASE_PUT out, [r]         stores r for the rows of the current scope; sub 1: closes the scope CASE_WHEN opened
- *   CASE_NULL out             the rows left become null (no ELSE)
- *   CASE_END                  closes
- *   COALESCE_PUT out, [r] J   stores r where it is not null and keeps the other rows; none left: to CASE_END
- *   JUMP_EMPTY           J    when the current scope has no rows
- *   FILTER [r]           J    narrows the base selection to rows where r is true; none left: to the end
+ * Control. Instructions run in order; those marked J may jump forward to `target`. Scopes
+ * (selections) are a stack: LOGIC_BEGIN out           opens a scope over the current rows; sub 0
+ * AND, 1 OR LOGIC_TERM out, [r]  J    folds r into out, narrows the scope to rows still undecided;
+ * none left: to LOGIC_END LOGIC_END                 closes CASE_BEGIN out            opens a scope:
+ * rows still without a value CASE_WHEN [r]        J    opens a scope over those rows of it where r
+ * is true and takes them out of it; none: to target CASE_PUT out, [r]         stores r for the rows
+ * of the current scope; sub 1: closes the scope CASE_WHEN opened CASE_NULL out             the rows
+ * left become null (no ELSE) CASE_END                  closes COALESCE_PUT out, [r] J   stores r
+ * where it is not null and keeps the other rows; none left: to CASE_END JUMP_EMPTY           J when
+ * the current scope has no rows FILTER [r]           J    narrows the base selection to rows where
+ * r is true; none left: to the end
  */
 #ifndef CAIRN_TYPES_EXPR_PROGRAM_INT_H
 #define CAIRN_TYPES_EXPR_PROGRAM_INT_H
@@ -75,12 +76,12 @@ struct program_header {
     uint32_t n_operands;
     uint32_t n_columns;
     uint32_t n_consts;
-    uint32_t n_params;      /* entries of the parameter table (statement's and outer) */
-    uint32_t params_used;   /* highest + 1 */
+    uint32_t n_params;    /* entries of the parameter table (statement's and outer) */
+    uint32_t params_used; /* highest + 1 */
     uint32_t outer_used;
     uint32_t subplans_used;
-    uint32_t depth_max;     /* scopes open at once, the base counted */
-    uint32_t n_sites;       /* instructions with a state slot */
+    uint32_t depth_max; /* scopes open at once, the base counted */
+    uint32_t n_sites;   /* instructions with a state slot */
     uint32_t at_instrs, at_operands, at_columns, at_consts, at_params, at_data, data_size;
     uint32_t pad;
 };
@@ -89,15 +90,15 @@ struct program_instr {
     uint8_t op;
     uint8_t sub;
     uint16_t pad;
-    uint32_t out;      /* register */
-    uint32_t func;     /* function OID; LOAD: slot; SUBPLAN, FIELD, OUTPUT: number; IN: data offset */
+    uint32_t out;  /* register */
+    uint32_t func; /* function OID; LOAD: slot; SUBPLAN, FIELD, OUTPUT: number; IN: data offset */
     uint32_t operands; /* first of n_operands */
     uint32_t n_operands;
-    uint32_t target;   /* instruction */
-    uint32_t type;     /* of the result */
+    uint32_t target; /* instruction */
+    uint32_t type;   /* of the result */
     int32_t typmod;
-    uint32_t site;     /* state slot, UINT32_MAX = none */
-    uint32_t escapes;  /* the result is (part of) an output: lives in the caller's arena */
+    uint32_t site;    /* state slot, UINT32_MAX = none */
+    uint32_t escapes; /* the result is (part of) an output: lives in the caller's arena */
 };
 
 struct program_operand {
@@ -133,7 +134,10 @@ struct program_set {
     uint32_t pad;
 };
 
-static inline const struct program_header *program_header_of(const void *program) { return program; }
+static inline const struct program_header *program_header_of(const void *program)
+{
+    return program;
+}
 static inline const struct program_instr *program_instrs(const void *program)
 {
     return (const void *)((const char *)program + program_header_of(program)->at_instrs);

@@ -2,7 +2,8 @@
 
 #include "types/expr/tree_int.h"
 
-struct expr *expr_new(struct arena *arena, enum expr_op op, uint32_t type, int32_t typmod, uint32_t n_args)
+struct expr *expr_new(struct arena *arena, enum expr_op op, uint32_t type, int32_t typmod,
+                      uint32_t n_args)
 {
     struct expr *e = arena_new(arena, struct expr);
     e->op = (uint8_t)op;
@@ -16,7 +17,8 @@ struct expr *expr_new(struct arena *arena, enum expr_op op, uint32_t type, int32
     return e;
 }
 
-struct expr *expr_const(struct arena *arena, uint32_t type, int32_t typmod, const struct datum *value)
+struct expr *expr_const(struct arena *arena, uint32_t type, int32_t typmod,
+                        const struct datum *value)
 {
     struct expr *e = expr_new(arena, EXPR_CONST, type, typmod, 0);
     e->value = datum_copy(value, arena);
@@ -36,7 +38,8 @@ struct expr *expr_const_bool(struct arena *arena, bool value)
     return expr_const(arena, TYPE_BOOL, -1, &d);
 }
 
-struct expr *expr_column(struct arena *arena, uint32_t rel, uint32_t index, uint32_t type, int32_t typmod)
+struct expr *expr_column(struct arena *arena, uint32_t rel, uint32_t index, uint32_t type,
+                         int32_t typmod)
 {
     struct expr *e = expr_new(arena, EXPR_COLUMN, type, typmod, 0);
     e->rel = rel;
@@ -44,8 +47,8 @@ struct expr *expr_column(struct arena *arena, uint32_t rel, uint32_t index, uint
     return e;
 }
 
-struct expr *expr_call(struct arena *arena, uint32_t func, uint32_t result, struct expr *const *args,
-                       uint32_t n_args)
+struct expr *expr_call(struct arena *arena, uint32_t func, uint32_t result,
+                       struct expr *const *args, uint32_t n_args)
 {
     struct expr *e = expr_new(arena, EXPR_FUNC, result, -1, n_args);
     e->func = func;
@@ -54,7 +57,8 @@ struct expr *expr_call(struct arena *arena, uint32_t func, uint32_t result, stru
     return e;
 }
 
-struct expr *expr_oper(struct arena *arena, const struct oper_info *oper, struct expr *left, struct expr *right)
+struct expr *expr_oper(struct arena *arena, const struct oper_info *oper, struct expr *left,
+                       struct expr *right)
 {
     struct expr *args[2] = {left ? left : right, right};
     struct expr *e = expr_call(arena, oper->func, oper->result, args, left ? 2 : 1);
@@ -62,7 +66,8 @@ struct expr *expr_oper(struct arena *arena, const struct oper_info *oper, struct
     return e;
 }
 
-static struct expr *make_logic(struct arena *arena, enum expr_op op, struct expr *const *terms, uint32_t n)
+static struct expr *make_logic(struct arena *arena, enum expr_op op, struct expr *const *terms,
+                               uint32_t n)
 {
     if (n == 0)
         return expr_const_bool(arena, op == EXPR_AND);
@@ -109,12 +114,13 @@ struct expr *expr_clone(struct arena *arena, const struct expr *e)
     if (e->agg) {
         copy->agg = arena_memdup(arena, e->agg, sizeof *e->agg);
         if (e->agg->n_order)
-            copy->agg->order = arena_memdup(arena, e->agg->order, e->agg->n_order * sizeof *e->agg->order);
+            copy->agg->order =
+                arena_memdup(arena, e->agg->order, e->agg->n_order * sizeof *e->agg->order);
     }
     return copy;
 }
 
-/* ---- children, args and those of an aggregate ----------------------------------------------- */
+/* ---- children, args and those of an aggregate ---------------------------------------------- */
 
 uint32_t expr_child_count(const struct expr *e)
 {
@@ -142,7 +148,7 @@ static const struct expr *read_child(const struct expr *e, uint32_t i)
     return *expr_child((struct expr *)e, i);
 }
 
-/* ---- a stack of pending nodes, growing on a scratch arena ------------------------------------ */
+/* ---- a stack of pending nodes, growing on a scratch arena ---------------------------------- */
 
 void expr_stack_push(struct expr_stack *s, const void *a, const void *b)
 {
@@ -179,16 +185,17 @@ static struct expr *drop_nothing(struct expr *e, void *ctx, struct err *err)
     return e;
 }
 
-/* Post-order with an explicit stack: an entry is met twice, first to push its children, then to change it. */
-static int rewrite_tree(struct arena *arena, struct expr *root, bool copy_all, expr_change change, void *ctx,
-                        struct expr **out, struct err *err)
+/* Post-order with an explicit stack: an entry is met twice, first to push its children, then to
+ * change it. */
+static int rewrite_tree(struct arena *arena, struct expr *root, bool copy_all, expr_change change,
+                        void *ctx, struct expr **out, struct err *err)
 {
     struct frame {
         struct expr *node;
         struct expr **link; /* where the result goes */
         uint32_t next;
         bool own;
-    } *frames;
+    } * frames;
     struct arena scratch;
     arena_init(&scratch, NULL);
     uint32_t cap = 64, n = 0;
@@ -239,8 +246,8 @@ static int rewrite_tree(struct arena *arena, struct expr *root, bool copy_all, e
     return rc;
 }
 
-int expr_rewrite(struct arena *arena, struct expr *e, expr_change change, void *ctx, struct expr **out,
-                 struct err *err)
+int expr_rewrite(struct arena *arena, struct expr *e, expr_change change, void *ctx,
+                 struct expr **out, struct err *err)
 {
     return rewrite_tree(arena, e, false, change, ctx, out, err);
 }
@@ -261,10 +268,14 @@ static bool same_datum(const struct datum *a, const struct datum *b)
     if (a->null)
         return true;
     switch ((enum phys_kind)a->kind) {
-    case PHYS_BYTES: return view_equal(&a->u.bytes, &b->u.bytes);
-    case PHYS_FLOAT32: return memcmp(&a->u.f32, &b->u.f32, sizeof a->u.f32) == 0;
-    case PHYS_FLOAT64: return memcmp(&a->u.f64, &b->u.f64, sizeof a->u.f64) == 0;
-    default: return datum_compare(a, b) == 0;
+    case PHYS_BYTES:
+        return view_equal(&a->u.bytes, &b->u.bytes);
+    case PHYS_FLOAT32:
+        return memcmp(&a->u.f32, &b->u.f32, sizeof a->u.f32) == 0;
+    case PHYS_FLOAT64:
+        return memcmp(&a->u.f64, &b->u.f64, sizeof a->u.f64) == 0;
+    default:
+        return datum_compare(a, b) == 0;
     }
 }
 
@@ -379,24 +390,36 @@ uint32_t expr_func_traits(uint32_t func)
 uint32_t expr_node_traits(const struct expr *e)
 {
     switch ((enum expr_op)e->op) {
-    case EXPR_COLUMN: return EXPR_HAS_COLUMN;
-    case EXPR_PARAM: return EXPR_HAS_PARAM;
-    case EXPR_OUTER: return EXPR_HAS_OUTER;
-    case EXPR_SUBPLAN: return EXPR_HAS_SUBPLAN | EXPR_WAITS | EXPR_FALLIBLE;
-    case EXPR_AGG: return EXPR_HAS_AGG | EXPR_FALLIBLE;
-    case EXPR_WINDOW: return EXPR_HAS_WINDOW | EXPR_FALLIBLE;
-    case EXPR_SRF: return EXPR_HAS_SRF | expr_func_traits(e->func) | EXPR_FALLIBLE;
-    case EXPR_SUBQUERY: return EXPR_HAS_SUBQUERY | EXPR_FALLIBLE;
+    case EXPR_COLUMN:
+        return EXPR_HAS_COLUMN;
+    case EXPR_PARAM:
+        return EXPR_HAS_PARAM;
+    case EXPR_OUTER:
+        return EXPR_HAS_OUTER;
+    case EXPR_SUBPLAN:
+        return EXPR_HAS_SUBPLAN | EXPR_WAITS | EXPR_FALLIBLE;
+    case EXPR_AGG:
+        return EXPR_HAS_AGG | EXPR_FALLIBLE;
+    case EXPR_WINDOW:
+        return EXPR_HAS_WINDOW | EXPR_FALLIBLE;
+    case EXPR_SRF:
+        return EXPR_HAS_SRF | expr_func_traits(e->func) | EXPR_FALLIBLE;
+    case EXPR_SUBQUERY:
+        return EXPR_HAS_SUBQUERY | EXPR_FALLIBLE;
     case EXPR_COERCE_LENGTH:
-    case EXPR_SUBSCRIPT: return EXPR_FALLIBLE;
-    case EXPR_CAST_IO: return EXPR_FALLIBLE | EXPR_HAS_STABLE;
+    case EXPR_SUBSCRIPT:
+        return EXPR_FALLIBLE;
+    case EXPR_CAST_IO:
+        return EXPR_FALLIBLE | EXPR_HAS_STABLE;
     case EXPR_FUNC:
     case EXPR_NULLIF:
     case EXPR_DISTINCT:
     case EXPR_IN:
     case EXPR_ANY_ARRAY:
-    case EXPR_CAST_ARRAY: return expr_func_traits(e->func);
-    default: return 0;
+    case EXPR_CAST_ARRAY:
+        return expr_func_traits(e->func);
+    default:
+        return 0;
     }
 }
 
@@ -434,12 +457,15 @@ static bool strict_visit(const struct expr *e, void *ctx, bool *stop)
     case EXPR_NOT:
     case EXPR_RELABEL:
     case EXPR_CAST_IO:
-    case EXPR_COERCE_LENGTH: return true;
-    default: return false;
+    case EXPR_COERCE_LENGTH:
+        return true;
+    default:
+        return false;
     }
 }
 
-/* AND and OR count only at the top, where "null" may weaken to "not true": below a NOT, false would turn into true. */
+/* AND and OR count only at the top, where "null" may weaken to "not true": below a NOT, false would
+ * turn into true. */
 bool expr_strict_in(const struct expr *e, uint32_t rel)
 {
     struct strict_search s = {.rel = rel};

@@ -1,12 +1,12 @@
 #include "types/expr/program_int.h"
 #include "types/expr/tree_int.h"
 
-/* Trees as bytes, for the catalog: version, then the nodes in post-order (children before parents, so that reading needs only a
- * stack). A node:
+/* Trees as bytes, for the catalog: version, then the nodes in post-order (children before parents,
+ * so that reading needs only a stack). A node:
  *
- *   op u8 | sub u8 | form u8 | flags u8 | type u32 | typmod i32 | collation u32 | func u32 | oper u32 | rel u32 | index u32 |
- *   n_args u32 | [CONST: datum] | [flags & 1: aggregate: distinct u8, star u8, has_filter u8, level u32, n_order u32,
- *                 n_order x (oper u32, desc u8, nulls_first u8)]
+ *   op u8 | sub u8 | form u8 | flags u8 | type u32 | typmod i32 | collation u32 | func u32 | oper
+ * u32 | rel u32 | index u32 | n_args u32 | [CONST: datum] | [flags & 1: aggregate: distinct u8,
+ * star u8, has_filter u8, level u32, n_order u32, n_order x (oper u32, desc u8, nulls_first u8)]
  *
  * Positions are not kept: the text they point into is gone.
  */
@@ -162,7 +162,8 @@ static struct expr *take_node(struct buf_reader *r, struct arena *arena, struct 
     return e;
 }
 
-int expr_decode(const uint8_t *data, size_t len, struct arena *arena, struct expr **out, struct err *err)
+int expr_decode(const uint8_t *data, size_t len, struct arena *arena, struct expr **out,
+                struct err *err)
 {
     struct buf_reader r = buf_reader_of(data, len);
     struct arena scratch;

@@ -1,10 +1,18 @@
 #include "types/func/agg_int.h"
 
-#define AGG(oid_, trans_, final_func_, trans_type_, sort_, family_, final_, ordered_) \
-    {.oid = oid_, .trans_type = trans_type_, .sort_oper = sort_, .order_matters = ordered_, \
-     .state_bytes = (sizeof(struct agg_state_##family_) + 15) / 16 * 16, .init = agg_init_##family_, \
-     .step = agg_step_##family_, .serialise = agg_serialise_##family_, .merge = agg_merge_##family_, \
-     .final = agg_final_##final_, .trans_func = trans_, .final_func = final_func_},
+#define AGG(oid_, trans_, final_func_, trans_type_, sort_, family_, final_, ordered_)              \
+    {.oid = oid_,                                                                                  \
+     .trans_type = trans_type_,                                                                    \
+     .sort_oper = sort_,                                                                           \
+     .order_matters = ordered_,                                                                    \
+     .state_bytes = (sizeof(struct agg_state_##family_) + 15) / 16 * 16,                           \
+     .init = agg_init_##family_,                                                                   \
+     .step = agg_step_##family_,                                                                   \
+     .serialise = agg_serialise_##family_,                                                         \
+     .merge = agg_merge_##family_,                                                                 \
+     .final = agg_final_##final_,                                                                  \
+     .trans_func = trans_,                                                                         \
+     .final_func = final_func_},
 static const struct agg_info aggs[] = {
 #include "types/func/agg.def"
 };
@@ -35,8 +43,8 @@ void agg_init(const struct agg_call *call, void *state)
     call->agg->init(call, state);
 }
 
-int agg_step(const struct agg_call *call, struct vec *args, const uint16_t *sel, uint32_t n, uint8_t *const *states,
-             uint32_t at, void *one, struct arena *scratch, struct err *err)
+int agg_step(const struct agg_call *call, struct vec *args, const uint16_t *sel, uint32_t n,
+             uint8_t *const *states, uint32_t at, void *one, struct arena *scratch, struct err *err)
 {
     if (n == 0)
         return 0;
@@ -49,8 +57,8 @@ int agg_step(const struct agg_call *call, struct vec *args, const uint16_t *sel,
     return call->agg->step(call, args, sel, n, states, at, one, err);
 }
 
-void agg_serialise(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                   struct arena *arena)
+void agg_serialise(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                   struct vec *out, struct arena *arena)
 {
     struct buf bytes = {0};
     vec_alloc(out, PHYS_BYTES, n, arena);
@@ -67,7 +75,8 @@ int agg_merge(const struct agg_call *call, const struct vec *in, const uint16_t 
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = sel ? sel[i] : i;
-        const struct bytes_view *v = (const struct bytes_view *)in->data + (in->form == VEC_CONST ? 0 : row);
+        const struct bytes_view *v =
+            (const struct bytes_view *)in->data + (in->form == VEC_CONST ? 0 : row);
         int rc = call->agg->merge(call, one ? one : states[i] + at, view_data(v), v->len, err);
         if (rc)
             return rc;
@@ -75,8 +84,8 @@ int agg_merge(const struct agg_call *call, const struct vec *in, const uint16_t 
     return 0;
 }
 
-int agg_final(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-              struct arena *arena, struct err *err)
+int agg_final(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+              struct vec *out, struct arena *arena, struct err *err)
 {
     return call->agg->final(call, states, at, n, out, arena, err);
 }

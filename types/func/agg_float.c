@@ -1,7 +1,7 @@
 /* Sums and moments of floats, by the Youngs-Cramer recurrences, as PostgreSQL computes them. */
-#include "types/func/agg_int.h"
-
 #include <math.h>
+
+#include "types/func/agg_int.h"
 
 #define G_LINKAGE
 
@@ -30,7 +30,8 @@ static double take_f64(struct buf_reader *r)
     return v;
 }
 
-/* ---- sum(double precision), sum(real) -------------------------------------------------------------- */
+/* ---- sum(double precision), sum(real)
+ * -------------------------------------------------------------- */
 
 void agg_init_fsum(const struct agg_call *call, void *state)
 {
@@ -59,7 +60,8 @@ void agg_serialise_fsum(const struct agg_call *call, const void *state, struct b
     buf_put_svarint(out, st->n);
 }
 
-int agg_merge_fsum(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_fsum(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                   struct err *err)
 {
     struct agg_state_fsum *st = state;
     struct buf_reader r = buf_reader_of(data, len);
@@ -74,8 +76,8 @@ int agg_merge_fsum(const struct agg_call *call, void *state, const uint8_t *data
     return rc;
 }
 
-int agg_final_fsum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                   struct arena *arena, struct err *err)
+int agg_final_fsum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                   struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_FLOAT64, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -114,7 +116,8 @@ void agg_serialise_f4sum(const struct agg_call *call, const void *state, struct 
     buf_put_svarint(out, st->n);
 }
 
-int agg_merge_f4sum(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_f4sum(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                    struct err *err)
 {
     struct agg_state_f4sum *st = state;
     struct buf_reader r = buf_reader_of(data, len);
@@ -129,8 +132,8 @@ int agg_merge_f4sum(const struct agg_call *call, void *state, const uint8_t *dat
     return rc;
 }
 
-int agg_final_f4sum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                    struct arena *arena, struct err *err)
+int agg_final_f4sum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                    struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_FLOAT32, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -142,7 +145,8 @@ int agg_final_f4sum(const struct agg_call *call, uint8_t *const *states, uint32_
     return 0;
 }
 
-/* ---- one variable ------------------------------------------------------------------------------------ */
+/* ---- one variable
+ * ------------------------------------------------------------------------------------ */
 
 void agg_init_fvar(const struct agg_call *call, void *state)
 {
@@ -169,8 +173,11 @@ static int add_fvar(struct agg_state_fvar *st, double x, struct err *err)
 }
 
 #define G_FAMILY fvar
-#define G_ADD(st, row) \
-    add_fvar(st, v->kind == PHYS_FLOAT32 ? (double)((const float *)v->data)[row] : ((const double *)v->data)[row], err)
+#define G_ADD(st, row)                                                                             \
+    add_fvar(st,                                                                                   \
+             v->kind == PHYS_FLOAT32 ? (double)((const float *)v->data)[row]                       \
+                                     : ((const double *)v->data)[row],                             \
+             err)
 #include "types/func/agg_step_tmpl.h"
 #undef G_FAMILY
 
@@ -182,7 +189,8 @@ void agg_serialise_fvar(const struct agg_call *call, const void *state, struct b
     put_f64(out, st->sxx);
 }
 
-int agg_merge_fvar(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_fvar(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                   struct err *err)
 {
     struct agg_state_fvar *st = state, b;
     struct buf_reader r = buf_reader_of(data, len);
@@ -199,7 +207,8 @@ int agg_merge_fvar(const struct agg_call *call, void *state, const uint8_t *data
     }
     double n = st->n + b.n, t = st->sx / st->n - b.sx / b.n;
     double sxx = st->sxx + b.sxx + st->n * b.n * t * t / n, sx = st->sx + b.sx;
-    if ((isinf(sx) && !isinf(st->sx) && !isinf(b.sx)) || (isinf(sxx) && !isinf(st->sxx) && !isinf(b.sxx)))
+    if ((isinf(sx) && !isinf(st->sx) && !isinf(b.sx)) ||
+        (isinf(sxx) && !isinf(st->sxx) && !isinf(b.sxx)))
         return overflow(err);
     *st = (struct agg_state_fvar){.n = n, .sx = sx, .sxx = sxx};
     return 0;
@@ -207,8 +216,8 @@ int agg_merge_fvar(const struct agg_call *call, void *state, const uint8_t *data
 
 enum moment { MEAN, VAR_POP, VAR_SAMP, STDDEV_POP, STDDEV_SAMP };
 
-static int final_fvar(uint8_t *const *states, uint32_t at, uint32_t n, enum moment what, struct vec *out,
-                      struct arena *arena)
+static int final_fvar(uint8_t *const *states, uint32_t at, uint32_t n, enum moment what,
+                      struct vec *out, struct arena *arena)
 {
     vec_alloc(out, PHYS_FLOAT64, n, arena);
     bool sample = what == VAR_SAMP || what == STDDEV_SAMP;
@@ -224,33 +233,34 @@ static int final_fvar(uint8_t *const *states, uint32_t at, uint32_t n, enum mome
     return 0;
 }
 
-int agg_final_favg(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                   struct arena *arena, struct err *err)
+int agg_final_favg(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                   struct vec *out, struct arena *arena, struct err *err)
 {
     return final_fvar(states, at, n, MEAN, out, arena);
 }
-int agg_final_fvar_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                       struct arena *arena, struct err *err)
+int agg_final_fvar_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                       struct vec *out, struct arena *arena, struct err *err)
 {
     return final_fvar(states, at, n, VAR_POP, out, arena);
 }
-int agg_final_fvar_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                        struct vec *out, struct arena *arena, struct err *err)
+int agg_final_fvar_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                        uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_fvar(states, at, n, VAR_SAMP, out, arena);
 }
-int agg_final_fstddev_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                          struct vec *out, struct arena *arena, struct err *err)
+int agg_final_fstddev_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                          uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_fvar(states, at, n, STDDEV_POP, out, arena);
 }
-int agg_final_fstddev_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                           struct vec *out, struct arena *arena, struct err *err)
+int agg_final_fstddev_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                           uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_fvar(states, at, n, STDDEV_SAMP, out, arena);
 }
 
-/* ---- two variables: f(Y, X) ------------------------------------------------------------------------- */
+/* ---- two variables: f(Y, X)
+ * ------------------------------------------------------------------------- */
 
 void agg_init_regr(const struct agg_call *call, void *state)
 {
@@ -270,7 +280,8 @@ static int add_regr(struct agg_state_regr *st, double y, double x, struct err *e
         st->sxy += tx * ty * scale;
         if (isinf(st->sx) || isinf(st->sxx) || isinf(st->sy) || isinf(st->syy) || isinf(st->sxy)) {
             bool x_inf = isinf(b.sx) || isinf(x), y_inf = isinf(b.sy) || isinf(y);
-            if (((isinf(st->sx) || isinf(st->sxx)) && !x_inf) || ((isinf(st->sy) || isinf(st->syy)) && !y_inf) ||
+            if (((isinf(st->sx) || isinf(st->sxx)) && !x_inf) ||
+                ((isinf(st->sy) || isinf(st->syy)) && !y_inf) ||
                 (isinf(st->sxy) && !x_inf && !y_inf))
                 return overflow(err);
             if (isinf(st->sxx))
@@ -289,8 +300,8 @@ static int add_regr(struct agg_state_regr *st, double y, double x, struct err *e
     return 0;
 }
 
-int agg_step_regr(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                  uint8_t *const *states, uint32_t at, void *one, struct err *err)
+int agg_step_regr(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                  uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = sel ? sel[i] : i;
@@ -312,7 +323,8 @@ void agg_serialise_regr(const struct agg_call *call, const void *state, struct b
         put_f64(out, parts[i]);
 }
 
-int agg_merge_regr(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_regr(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                   struct err *err)
 {
     struct agg_state_regr *a = state, b;
     struct buf_reader r = buf_reader_of(data, len);
@@ -332,7 +344,9 @@ int agg_merge_regr(const struct agg_call *call, void *state, const uint8_t *data
     }
     double n = a->n + b.n, tx = a->sx / a->n - b.sx / b.n, ty = a->sy / a->n - b.sy / b.n;
     struct agg_state_regr m = {
-        .n = n, .sx = a->sx + b.sx, .sy = a->sy + b.sy,
+        .n = n,
+        .sx = a->sx + b.sx,
+        .sy = a->sy + b.sy,
         .sxx = a->sxx + b.sxx + a->n * b.n * tx * tx / n,
         .syy = a->syy + b.syy + a->n * b.n * ty * ty / n,
         .sxy = a->sxy + b.sxy + a->n * b.n * tx * ty / n,
@@ -349,23 +363,45 @@ static bool regr_value(const struct agg_state_regr *s, enum regr_what what, doub
     if (s->n < 1 || (what == COVAR_SAMP && s->n < 2))
         return false;
     switch (what) {
-    case SXX: *v = s->sxx; return true;
-    case SYY: *v = s->syy; return true;
-    case SXY: *v = s->sxy; return true;
-    case AVGX: *v = s->sx / s->n; return true;
-    case AVGY: *v = s->sy / s->n; return true;
-    case COVAR_POP: *v = s->sxy / s->n; return true;
-    case COVAR_SAMP: *v = s->sxy / (s->n - 1); return true;
-    case CORR: *v = s->sxy / sqrt(s->sxx * s->syy); return s->sxx != 0 && s->syy != 0;
-    case R2: *v = s->syy == 0 ? 1 : s->sxy * s->sxy / (s->sxx * s->syy); return s->sxx != 0;
-    case SLOPE: *v = s->sxy / s->sxx; return s->sxx != 0;
-    case INTERCEPT: *v = (s->sy - s->sx * s->sxy / s->sxx) / s->n; return s->sxx != 0;
+    case SXX:
+        *v = s->sxx;
+        return true;
+    case SYY:
+        *v = s->syy;
+        return true;
+    case SXY:
+        *v = s->sxy;
+        return true;
+    case AVGX:
+        *v = s->sx / s->n;
+        return true;
+    case AVGY:
+        *v = s->sy / s->n;
+        return true;
+    case COVAR_POP:
+        *v = s->sxy / s->n;
+        return true;
+    case COVAR_SAMP:
+        *v = s->sxy / (s->n - 1);
+        return true;
+    case CORR:
+        *v = s->sxy / sqrt(s->sxx * s->syy);
+        return s->sxx != 0 && s->syy != 0;
+    case R2:
+        *v = s->syy == 0 ? 1 : s->sxy * s->sxy / (s->sxx * s->syy);
+        return s->sxx != 0;
+    case SLOPE:
+        *v = s->sxy / s->sxx;
+        return s->sxx != 0;
+    case INTERCEPT:
+        *v = (s->sy - s->sx * s->sxy / s->sxx) / s->n;
+        return s->sxx != 0;
     }
     return false;
 }
 
-static int final_regr(uint8_t *const *states, uint32_t at, uint32_t n, enum regr_what what, struct vec *out,
-                      struct arena *arena)
+static int final_regr(uint8_t *const *states, uint32_t at, uint32_t n, enum regr_what what,
+                      struct vec *out, struct arena *arena)
 {
     vec_alloc(out, PHYS_FLOAT64, n, arena);
     for (uint32_t i = 0; i < n; i++)
@@ -374,8 +410,8 @@ static int final_regr(uint8_t *const *states, uint32_t at, uint32_t n, enum regr
     return 0;
 }
 
-int agg_final_regr_count(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                         struct vec *out, struct arena *arena, struct err *err)
+int agg_final_regr_count(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                         uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_INT64, n, arena);
     for (uint32_t i = 0; i < n; i++)
@@ -383,20 +419,36 @@ int agg_final_regr_count(const struct agg_call *call, uint8_t *const *states, ui
     return 0;
 }
 
-#define REGR_FINAL(name, what) \
-    int agg_final_##name(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, \
-                         struct vec *out, struct arena *arena, struct err *err) \
-    { \
-        return final_regr(states, at, n, what, out, arena); \
-    }
-REGR_FINAL(regr_sxx, SXX)
-REGR_FINAL(regr_syy, SYY)
-REGR_FINAL(regr_sxy, SXY)
-REGR_FINAL(regr_avgx, AVGX)
-REGR_FINAL(regr_avgy, AVGY)
-REGR_FINAL(regr_r2, R2)
-REGR_FINAL(regr_slope, SLOPE)
-REGR_FINAL(regr_intercept, INTERCEPT)
-REGR_FINAL(covar_pop, COVAR_POP)
-REGR_FINAL(covar_samp, COVAR_SAMP)
-REGR_FINAL(corr, CORR)
+#define R_NAME regr_sxx
+#define R_WHAT SXX
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME regr_syy
+#define R_WHAT SYY
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME regr_sxy
+#define R_WHAT SXY
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME regr_avgx
+#define R_WHAT AVGX
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME regr_avgy
+#define R_WHAT AVGY
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME regr_r2
+#define R_WHAT R2
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME regr_slope
+#define R_WHAT SLOPE
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME regr_intercept
+#define R_WHAT INTERCEPT
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME covar_pop
+#define R_WHAT COVAR_POP
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME covar_samp
+#define R_WHAT COVAR_SAMP
+#include "types/func/agg_regr_tmpl.h"
+#define R_NAME corr
+#define R_WHAT CORR
+#include "types/func/agg_regr_tmpl.h"

@@ -1,7 +1,7 @@
 /* agg_int.h: states of the aggregate families, shared by agg*.c.
  *
- * agg.def gives each aggregate a family (state, init, step, serialise, merge) and a final function; the table in agg.c glues
- * them by name: agg_init_<family>, agg_final_<final>.
+ * agg.def gives each aggregate a family (state, init, step, serialise, merge) and a final function;
+ * the table in agg.c glues them by name: agg_init_<family>, agg_final_<final>.
  */
 #ifndef CAIRN_TYPES_FUNC_AGG_INT_H
 #define CAIRN_TYPES_FUNC_AGG_INT_H
@@ -13,18 +13,20 @@
 struct agg_state_count {
     int64_t n;
 };
-/* sum of smallint and integer: a bigint cannot overflow before 2^32 rows, and wraps as PostgreSQL's does. */
+/* sum of smallint and integer: a bigint cannot overflow before 2^32 rows, and wraps as PostgreSQL's
+ * does. */
 struct agg_state_isum {
     int64_t sum;
     int64_t n;
 };
-/* An exact sum of any numerics: 128 bits at one scale, flushed into `wide` when they do not hold the next value. */
+/* An exact sum of any numerics: 128 bits at one scale, flushed into `wide` when they do not hold
+ * the next value. */
 struct agg_nsum {
     int128 sum;
     struct bytes_view wide; /* num bytes; len 0 = nothing */
     int64_t n;
-    int32_t scale;          /* of sum */
-    int32_t scale_max;      /* display scale of the result */
+    int32_t scale;     /* of sum */
+    int32_t scale_max; /* display scale of the result */
     uint8_t nan, inf, neg_inf;
     uint8_t pad[13];
 };
@@ -63,7 +65,8 @@ struct agg_state_bits {
     int64_t and_, or_, xor_;
     bool has;
 };
-/* Bytes in the aggregation's arena, doubling; relocatable because the pointer is outside the state. */
+/* Bytes in the aggregation's arena, doubling; relocatable because the pointer is outside the state.
+ */
 struct agg_state_collect {
     uint8_t *data;
     uint32_t len, cap;
@@ -81,16 +84,17 @@ struct agg_state_interval {
     int64_t n;
 };
 
-#define AGG_FAMILY(family) \
-    void agg_init_##family(const struct agg_call *call, void *state); \
-    int agg_step_##family(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n, \
-                          uint8_t *const *states, uint32_t at, void *one, struct err *err); \
-    void agg_serialise_##family(const struct agg_call *call, const void *state, struct buf *out); \
-    int agg_merge_##family(const struct agg_call *call, void *state, const uint8_t *data, size_t len, \
-                           struct err *err);
-#define AGG_FINAL(name) \
-    int agg_final_##name(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, \
-                         struct vec *out, struct arena *arena, struct err *err);
+#define AGG_FAMILY(family)                                                                         \
+    void agg_init_##family(const struct agg_call *call, void *state);                              \
+    int agg_step_##family(const struct agg_call *call, const struct vec *args,                     \
+                          const uint16_t *sel, uint32_t n, uint8_t *const *states, uint32_t at,    \
+                          void *one, struct err *err);                                             \
+    void agg_serialise_##family(const struct agg_call *call, const void *state, struct buf *out);  \
+    int agg_merge_##family(const struct agg_call *call, void *state, const uint8_t *data,          \
+                           size_t len, struct err *err);
+#define AGG_FINAL(name)                                                                            \
+    int agg_final_##name(const struct agg_call *call, uint8_t *const *states, uint32_t at,         \
+                         uint32_t n, struct vec *out, struct arena *arena, struct err *err);
 
 AGG_FAMILY(count)
 AGG_FAMILY(isum)

@@ -1,6 +1,6 @@
-/* Aggregates that pick or fold single values: min, max, bool_and, bit_or, sum of intervals, and those that collect them all. */
+/* Aggregates that pick or fold single values: min, max, bool_and, bit_or, sum of intervals, and
+ * those that collect them all. */
 #include "types/func/agg_int.h"
-
 #include "types/type/array.h"
 
 static int bad_state(struct err *err)
@@ -8,29 +8,33 @@ static int bad_state(struct err *err)
     return err_set(err, ERR_DATA_CORRUPTED, "malformed aggregate state");
 }
 
-/* ---- min, max -------------------------------------------------------------------------------------- */
+/* ---- min, max
+ * -------------------------------------------------------------------------------------- */
 
 /* A value kept beyond its batch. */
-static void keep_value(const struct agg_call *call, struct agg_state_greatest *st, const struct datum *d)
+static void keep_value(const struct agg_call *call, struct agg_state_greatest *st,
+                       const struct datum *d)
 {
     st->value = datum_copy(d, call->arena);
     st->has = true;
 }
 
-/* Integers of one width are compared as such; everything else by its type. Of equals the later is taken (they may print
- * differently: 3.0 and 3), except of char(n). */
-static bool better(const struct agg_call *call, const struct agg_state_greatest *st, const struct datum *d, bool greatest)
+/* Integers of one width are compared as such; everything else by its type. Of equals the later is
+ * taken (they may print differently: 3.0 and 3), except of char(n). */
+static bool better(const struct agg_call *call, const struct agg_state_greatest *st,
+                   const struct datum *d, bool greatest)
 {
     int cmp;
-    bool plain = d->kind == st->value.kind && d->kind != PHYS_BYTES && d->dec_scale == st->value.dec_scale;
+    bool plain =
+        d->kind == st->value.kind && d->kind != PHYS_BYTES && d->dec_scale == st->value.dec_scale;
     cmp = plain ? datum_compare(d, &st->value) : type_compare(call->arg_types[0], d, &st->value);
     if (cmp == 0)
         return call->arg_types[0] != TYPE_BPCHAR;
     return greatest ? cmp > 0 : cmp < 0;
 }
 
-static int step_pick(const struct agg_call *call, const struct vec *v, const uint16_t *sel, uint32_t n,
-                     uint8_t *const *states, uint32_t at, void *one, bool greatest)
+static int step_pick(const struct agg_call *call, const struct vec *v, const uint16_t *sel,
+                     uint32_t n, uint8_t *const *states, uint32_t at, void *one, bool greatest)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = sel ? sel[i] : i;
@@ -45,19 +49,20 @@ static int step_pick(const struct agg_call *call, const struct vec *v, const uin
 }
 
 /* One group over plain 32- and 64-bit integers: a loop without datums. False: not such a vector. */
-#define PICK_LOOP(T, field) \
-    do { \
-        const T *data = v->data; \
-        T best = st->has ? st->value.u.field : data[sel ? sel[0] : 0]; \
-        for (uint32_t i = 0; i < n; i++) { \
-            T x = data[sel ? sel[i] : i]; \
-            best = greatest ? (x > best ? x : best) : (x < best ? x : best); \
-        } \
-        st->value = (struct datum){.kind = v->kind, .dec_scale = v->dec_scale, .u.field = best}; \
-        st->has = true; \
+#define PICK_LOOP(T, field)                                                                        \
+    do {                                                                                           \
+        const T *data = v->data;                                                                   \
+        T best = st->has ? st->value.u.field : data[sel ? sel[0] : 0];                             \
+        for (uint32_t i = 0; i < n; i++) {                                                         \
+            T x = data[sel ? sel[i] : i];                                                          \
+            best = greatest ? (x > best ? x : best) : (x < best ? x : best);                       \
+        }                                                                                          \
+        st->value = (struct datum){.kind = v->kind, .dec_scale = v->dec_scale, .u.field = best};   \
+        st->has = true;                                                                            \
     } while (0)
 
-static bool pick_plain(const struct vec *v, const uint16_t *sel, uint32_t n, struct agg_state_greatest *st, bool greatest)
+static bool pick_plain(const struct vec *v, const uint16_t *sel, uint32_t n,
+                       struct agg_state_greatest *st, bool greatest)
 {
     if (!st || v->form != VEC_FLAT || v->valid || n == 0)
         return false;
@@ -77,8 +82,8 @@ void agg_init_greatest(const struct agg_call *call, void *state)
     *(struct agg_state_greatest *)state = (struct agg_state_greatest){0};
 }
 
-int agg_step_greatest(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                      uint8_t *const *states, uint32_t at, void *one, struct err *err)
+int agg_step_greatest(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                      uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     if (pick_plain(&args[0], sel, n, one, true))
         return 0;
@@ -99,8 +104,8 @@ void agg_serialise_greatest(const struct agg_call *call, const void *state, stru
         buf_put(out, &st->value.u, phys_width[st->value.kind]);
 }
 
-static int merge_pick(const struct agg_call *call, struct agg_state_greatest *st, const uint8_t *data, size_t len,
-                      bool greatest, struct err *err)
+static int merge_pick(const struct agg_call *call, struct agg_state_greatest *st,
+                      const uint8_t *data, size_t len, bool greatest, struct err *err)
 {
     struct buf_reader r = buf_reader_of(data, len);
     if (!buf_take_u8(&r))
@@ -123,13 +128,14 @@ static int merge_pick(const struct agg_call *call, struct agg_state_greatest *st
     return 0;
 }
 
-int agg_merge_greatest(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_greatest(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                       struct err *err)
 {
     return merge_pick(call, state, data, len, true, err);
 }
 
-int agg_final_greatest(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                       struct arena *arena, struct err *err)
+int agg_final_greatest(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                       struct vec *out, struct arena *arena, struct err *err)
 {
     /* A numeric result takes the form its values share. */
     const struct type_info *t = type_info(call->result_type);
@@ -159,10 +165,13 @@ int agg_final_greatest(const struct agg_call *call, uint8_t *const *states, uint
 }
 
 /* min shares max's state. */
-void agg_init_least(const struct agg_call *call, void *state) { agg_init_greatest(call, state); }
+void agg_init_least(const struct agg_call *call, void *state)
+{
+    agg_init_greatest(call, state);
+}
 
-int agg_step_least(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                   uint8_t *const *states, uint32_t at, void *one, struct err *err)
+int agg_step_least(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                   uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     if (pick_plain(&args[0], sel, n, one, false))
         return 0;
@@ -174,18 +183,20 @@ void agg_serialise_least(const struct agg_call *call, const void *state, struct 
     agg_serialise_greatest(call, state, out);
 }
 
-int agg_merge_least(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_least(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                    struct err *err)
 {
     return merge_pick(call, state, data, len, false, err);
 }
 
-int agg_final_least(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                    struct arena *arena, struct err *err)
+int agg_final_least(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                    struct vec *out, struct arena *arena, struct err *err)
 {
     return agg_final_greatest(call, states, at, n, out, arena, err);
 }
 
-/* ---- booleans -------------------------------------------------------------------------------------- */
+/* ---- booleans
+ * -------------------------------------------------------------------------------------- */
 
 void agg_init_boolean(const struct agg_call *call, void *state)
 {
@@ -194,8 +205,9 @@ void agg_init_boolean(const struct agg_call *call, void *state)
 
 #define G_LINKAGE
 #define G_FAMILY boolean
-#define G_ADD(st, row) \
-    (st->has = 1, st->all &= ((const uint8_t *)v->data)[row], st->any |= ((const uint8_t *)v->data)[row], 0)
+#define G_ADD(st, row)                                                                             \
+    (st->has = 1, st->all &= ((const uint8_t *)v->data)[row],                                      \
+     st->any |= ((const uint8_t *)v->data)[row], 0)
 #include "types/func/agg_step_tmpl.h"
 #undef G_FAMILY
 
@@ -205,7 +217,8 @@ void agg_serialise_boolean(const struct agg_call *call, const void *state, struc
     buf_put_u8(out, (uint8_t)(st->has | st->all << 1 | st->any << 2));
 }
 
-int agg_merge_boolean(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_boolean(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                      struct err *err)
 {
     struct agg_state_boolean *st = state;
     if (len != 1)
@@ -216,7 +229,8 @@ int agg_merge_boolean(const struct agg_call *call, void *state, const uint8_t *d
     return 0;
 }
 
-static int final_bool(uint8_t *const *states, uint32_t at, uint32_t n, bool all, struct vec *out, struct arena *arena)
+static int final_bool(uint8_t *const *states, uint32_t at, uint32_t n, bool all, struct vec *out,
+                      struct arena *arena)
 {
     vec_alloc(out, PHYS_BOOL, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -228,18 +242,19 @@ static int final_bool(uint8_t *const *states, uint32_t at, uint32_t n, bool all,
     return 0;
 }
 
-int agg_final_bool_and(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                       struct arena *arena, struct err *err)
+int agg_final_bool_and(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                       struct vec *out, struct arena *arena, struct err *err)
 {
     return final_bool(states, at, n, true, out, arena);
 }
-int agg_final_bool_or(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                      struct arena *arena, struct err *err)
+int agg_final_bool_or(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                      struct vec *out, struct arena *arena, struct err *err)
 {
     return final_bool(states, at, n, false, out, arena);
 }
 
-/* ---- bits -------------------------------------------------------------------------------------------- */
+/* ---- bits
+ * -------------------------------------------------------------------------------------------- */
 
 void agg_init_bits(const struct agg_call *call, void *state)
 {
@@ -258,9 +273,12 @@ static int add_bits(struct agg_state_bits *st, int64_t v)
 static int64_t int_at(const struct vec *v, uint32_t row)
 {
     switch ((enum phys_kind)v->kind) {
-    case PHYS_INT16: return ((const int16_t *)v->data)[row];
-    case PHYS_INT32: return ((const int32_t *)v->data)[row];
-    default: return ((const int64_t *)v->data)[row];
+    case PHYS_INT16:
+        return ((const int16_t *)v->data)[row];
+    case PHYS_INT32:
+        return ((const int32_t *)v->data)[row];
+    default:
+        return ((const int64_t *)v->data)[row];
     }
 }
 
@@ -278,7 +296,8 @@ void agg_serialise_bits(const struct agg_call *call, const void *state, struct b
     buf_put_le64(out, (uint64_t)st->xor_);
 }
 
-int agg_merge_bits(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_bits(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                   struct err *err)
 {
     struct agg_state_bits *st = state;
     struct buf_reader r = buf_reader_of(data, len);
@@ -289,8 +308,8 @@ int agg_merge_bits(const struct agg_call *call, void *state, const uint8_t *data
     return r.bad ? bad_state(err) : 0;
 }
 
-static int final_bits(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, char what,
-                      struct vec *out, struct arena *arena)
+static int final_bits(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                      char what, struct vec *out, struct arena *arena)
 {
     const struct type_info *t = type_info(call->result_type);
     vec_alloc(out, (enum phys_kind)t->phys, n, arena);
@@ -309,30 +328,32 @@ static int final_bits(const struct agg_call *call, uint8_t *const *states, uint3
     return 0;
 }
 
-int agg_final_bit_and(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                      struct arena *arena, struct err *err)
+int agg_final_bit_and(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                      struct vec *out, struct arena *arena, struct err *err)
 {
     return final_bits(call, states, at, n, '&', out, arena);
 }
-int agg_final_bit_or(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                     struct arena *arena, struct err *err)
+int agg_final_bit_or(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                     struct vec *out, struct arena *arena, struct err *err)
 {
     return final_bits(call, states, at, n, '|', out, arena);
 }
-int agg_final_bit_xor(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                      struct arena *arena, struct err *err)
+int agg_final_bit_xor(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                      struct vec *out, struct arena *arena, struct err *err)
 {
     return final_bits(call, states, at, n, '^', out, arena);
 }
 
-/* ---- intervals --------------------------------------------------------------------------------------- */
+/* ---- intervals
+ * --------------------------------------------------------------------------------------- */
 
 void agg_init_interval(const struct agg_call *call, void *state)
 {
     *(struct agg_state_interval *)state = (struct agg_state_interval){0};
 }
 
-static int add_interval(struct agg_state_interval *st, const struct interval *iv, int64_t n, struct err *err)
+static int add_interval(struct agg_state_interval *st, const struct interval *iv, int64_t n,
+                        struct err *err)
 {
     if (__builtin_add_overflow(st->sum.us, iv->us, &st->sum.us) ||
         __builtin_add_overflow(st->sum.days, iv->days, &st->sum.days) ||
@@ -342,7 +363,8 @@ static int add_interval(struct agg_state_interval *st, const struct interval *iv
     return 0;
 }
 
-static int add_interval_view(struct agg_state_interval *st, const struct bytes_view *v, struct err *err)
+static int add_interval_view(struct agg_state_interval *st, const struct bytes_view *v,
+                             struct err *err)
 {
     struct interval iv = interval_load(v);
     return add_interval(st, &iv, 1, err);
@@ -362,7 +384,8 @@ void agg_serialise_interval(const struct agg_call *call, const void *state, stru
     buf_put_svarint(out, st->sum.months);
 }
 
-int agg_merge_interval(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_interval(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                       struct err *err)
 {
     struct buf_reader r = buf_reader_of(data, len);
     int64_t n = buf_take_svarint(&r);
@@ -372,8 +395,8 @@ int agg_merge_interval(const struct agg_call *call, void *state, const uint8_t *
     return r.bad ? bad_state(err) : add_interval(state, &iv, n, err);
 }
 
-static int final_interval(uint8_t *const *states, uint32_t at, uint32_t n, bool mean, struct vec *out,
-                          struct arena *arena, struct err *err)
+static int final_interval(uint8_t *const *states, uint32_t at, uint32_t n, bool mean,
+                          struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_BYTES, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -391,22 +414,24 @@ static int final_interval(uint8_t *const *states, uint32_t at, uint32_t n, bool 
     return 0;
 }
 
-int agg_final_isum_interval(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                            struct vec *out, struct arena *arena, struct err *err)
+int agg_final_isum_interval(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                            uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_interval(states, at, n, false, out, arena, err);
 }
-int agg_final_iavg_interval(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                            struct vec *out, struct arena *arena, struct err *err)
+int agg_final_iavg_interval(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                            uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_interval(states, at, n, true, out, arena, err);
 }
 
-/* ---- string_agg --------------------------------------------------------------------------------------- */
+/* ---- string_agg
+ * --------------------------------------------------------------------------------------- */
 
 enum { COLLECT_MAX = 1 << 30 };
 
-static int grow(const struct agg_call *call, struct agg_state_collect *st, size_t more, struct err *err)
+static int grow(const struct agg_call *call, struct agg_state_collect *st, size_t more,
+                struct err *err)
 {
     if (st->len + more > COLLECT_MAX)
         return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "aggregated value is too long");
@@ -425,8 +450,8 @@ static int grow(const struct agg_call *call, struct agg_state_collect *st, size_
     return 0;
 }
 
-static int append(const struct agg_call *call, struct agg_state_collect *st, const void *data, size_t len,
-                  struct err *err)
+static int append(const struct agg_call *call, struct agg_state_collect *st, const void *data,
+                  size_t len, struct err *err)
 {
     int rc = grow(call, st, len, err);
     if (rc == 0 && len) {
@@ -441,9 +466,10 @@ void agg_init_collect(const struct agg_call *call, void *state)
     *(struct agg_state_collect *)state = (struct agg_state_collect){0};
 }
 
-/* Every value goes in behind its delimiter, the first one's too: so two partial results can be joined. */
-int agg_step_collect(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                     uint8_t *const *states, uint32_t at, void *one, struct err *err)
+/* Every value goes in behind its delimiter, the first one's too: so two partial results can be
+ * joined. */
+int agg_step_collect(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                     uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = sel ? sel[i] : i;
@@ -471,7 +497,8 @@ void agg_serialise_collect(const struct agg_call *call, const void *state, struc
     buf_put(out, st->data, st->len);
 }
 
-int agg_merge_collect(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_collect(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                      struct err *err)
 {
     struct agg_state_collect *st = state;
     struct buf_reader r = buf_reader_of(data, len);
@@ -486,8 +513,8 @@ int agg_merge_collect(const struct agg_call *call, void *state, const uint8_t *d
     return append(call, st, r.at, buf_reader_left(&r), err);
 }
 
-int agg_final_collect(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                      struct arena *arena, struct err *err)
+int agg_final_collect(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                      struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_BYTES, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -495,12 +522,14 @@ int agg_final_collect(const struct agg_call *call, uint8_t *const *states, uint3
         if (st->n == 0)
             vec_set_null(out, i, arena);
         else
-            ((struct bytes_view *)out->data)[i] = view_copy(arena, st->data + st->first, st->len - st->first);
+            ((struct bytes_view *)out->data)[i] =
+                view_copy(arena, st->data + st->first, st->len - st->first);
     }
     return 0;
 }
 
-/* ---- array_agg ------------------------------------------------------------------------------------------ */
+/* ---- array_agg
+ * ------------------------------------------------------------------------------------------ */
 
 void agg_init_array(const struct agg_call *call, void *state)
 {
@@ -508,8 +537,8 @@ void agg_init_array(const struct agg_call *call, void *state)
 }
 
 /* Elements in an array's own element form: length (-1 = null), bytes. */
-static int append_element(const struct agg_call *call, struct agg_state_collect *st, const struct datum *d,
-                          struct err *err)
+static int append_element(const struct agg_call *call, struct agg_state_collect *st,
+                          const struct datum *d, struct err *err)
 {
     struct array_builder b;
     array_begin(&b, call->arg_types[0]);
@@ -520,8 +549,8 @@ static int append_element(const struct agg_call *call, struct agg_state_collect 
     return rc;
 }
 
-int agg_step_array(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                   uint8_t *const *states, uint32_t at, void *one, struct err *err)
+int agg_step_array(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                   uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     for (uint32_t i = 0; i < n; i++) {
         struct datum d = vec_datum(&args[0], sel ? sel[i] : i);
@@ -537,13 +566,14 @@ void agg_serialise_array(const struct agg_call *call, const void *state, struct 
     agg_serialise_collect(call, state, out);
 }
 
-int agg_merge_array(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_array(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                    struct err *err)
 {
     return agg_merge_collect(call, state, data, len, err);
 }
 
-int agg_final_array(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                    struct arena *arena, struct err *err)
+int agg_final_array(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                    struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_BYTES, n, arena);
     for (uint32_t i = 0; i < n; i++) {

@@ -1,19 +1,18 @@
 /* Counting, exact sums and what is derived from them. */
 #include "types/func/agg_int.h"
 
-#include "types/type/numeric_int.h"
-
 #define G_LINKAGE
 
-/* ---- count --------------------------------------------------------------------------------------- */
+/* ---- count
+ * --------------------------------------------------------------------------------------- */
 
 void agg_init_count(const struct agg_call *call, void *state)
 {
     *(struct agg_state_count *)state = (struct agg_state_count){0};
 }
 
-int agg_step_count(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                   uint8_t *const *states, uint32_t at, void *one, struct err *err)
+int agg_step_count(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                   uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     const struct vec *v = call->n_args ? &args[0] : NULL;
     bool nulls = v && v->valid;
@@ -28,7 +27,8 @@ int agg_step_count(const struct agg_call *call, const struct vec *args, const ui
         return 0;
     }
     for (uint32_t i = 0; i < n; i++)
-        ((struct agg_state_count *)agg_state(states, at, i))->n += !nulls || !vec_is_null(v, sel ? sel[i] : i);
+        ((struct agg_state_count *)agg_state(states, at, i))->n +=
+            !nulls || !vec_is_null(v, sel ? sel[i] : i);
     return 0;
 }
 
@@ -42,7 +42,8 @@ static int bad_state(struct err *err)
     return err_set(err, ERR_DATA_CORRUPTED, "malformed aggregate state");
 }
 
-int agg_merge_count(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_count(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                    struct err *err)
 {
     struct buf_reader r = buf_reader_of(data, len);
     int64_t n = buf_take_svarint(&r);
@@ -52,8 +53,8 @@ int agg_merge_count(const struct agg_call *call, void *state, const uint8_t *dat
     return 0;
 }
 
-int agg_final_count(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                    struct arena *arena, struct err *err)
+int agg_final_count(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                    struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_INT64, n, arena);
     for (uint32_t i = 0; i < n; i++)
@@ -61,7 +62,8 @@ int agg_final_count(const struct agg_call *call, uint8_t *const *states, uint32_
     return 0;
 }
 
-/* ---- sum(smallint), sum(integer) ------------------------------------------------------------------ */
+/* ---- sum(smallint), sum(integer)
+ * ------------------------------------------------------------------ */
 
 void agg_init_isum(const struct agg_call *call, void *state)
 {
@@ -79,8 +81,8 @@ void agg_init_isum(const struct agg_call *call, void *state)
 #include "types/func/agg_step_tmpl.h"
 #undef G_FAMILY
 
-int agg_step_isum(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                  uint8_t *const *states, uint32_t at, void *one, struct err *err)
+int agg_step_isum(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                  uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     if (args[0].kind == PHYS_INT16)
         return step_isum2(call, args, sel, n, states, at, one, err);
@@ -94,7 +96,8 @@ void agg_serialise_isum(const struct agg_call *call, const void *state, struct b
     buf_put_svarint(out, st->n);
 }
 
-int agg_merge_isum(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_isum(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                   struct err *err)
 {
     struct agg_state_isum *st = state;
     struct buf_reader r = buf_reader_of(data, len);
@@ -106,8 +109,8 @@ int agg_merge_isum(const struct agg_call *call, void *state, const uint8_t *data
     return 0;
 }
 
-int agg_final_isum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                   struct arena *arena, struct err *err)
+int agg_final_isum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                   struct vec *out, struct arena *arena, struct err *err)
 {
     vec_alloc(out, PHYS_INT64, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -119,7 +122,8 @@ int agg_final_isum(const struct agg_call *call, uint8_t *const *states, uint32_t
     return 0;
 }
 
-/* ---- exact sums ------------------------------------------------------------------------------------ */
+/* ---- exact sums
+ * ------------------------------------------------------------------------------------ */
 
 static int128 pow10_of(int32_t k)
 {
@@ -129,7 +133,8 @@ static int128 pow10_of(int32_t k)
     return v;
 }
 
-static void add_wide(struct agg_nsum *s, const struct numeric *value, struct arena *arena, struct err *err, int *rc)
+static void add_wide(struct agg_nsum *s, const struct numeric *value, struct arena *arena,
+                     struct err *err, int *rc)
 {
     struct arena scratch;
     arena_init(&scratch, NULL);
@@ -177,7 +182,8 @@ static int raise_scale(struct agg_nsum *s, int32_t scale, struct arena *arena, s
     return 0;
 }
 
-static int nsum_add_i128(struct agg_nsum *s, int128 v, int32_t scale, struct arena *arena, struct err *err)
+static int nsum_add_i128(struct agg_nsum *s, int128 v, int32_t scale, struct arena *arena,
+                         struct err *err)
 {
     int rc = 0;
     s->n++;
@@ -208,13 +214,20 @@ static int nsum_add_i128(struct agg_nsum *s, int128 v, int32_t scale, struct are
     return rc;
 }
 
-static int nsum_add_numeric(struct agg_nsum *s, const struct numeric *v, struct arena *arena, struct err *err)
+static int nsum_add_numeric(struct agg_nsum *s, const struct numeric *v, struct arena *arena,
+                            struct err *err)
 {
     int128 small;
     switch ((enum numeric_kind)v->kind) {
-    case NUMERIC_NAN: s->nan = 1; break;
-    case NUMERIC_INF: s->inf = 1; break;
-    case NUMERIC_NEG_INF: s->neg_inf = 1; break;
+    case NUMERIC_NAN:
+        s->nan = 1;
+        break;
+    case NUMERIC_INF:
+        s->inf = 1;
+        break;
+    case NUMERIC_NEG_INF:
+        s->neg_inf = 1;
+        break;
     case NUMERIC_FINITE:
         if (v->scale <= 38 && v->n <= 2 && numeric_to_i128(v, v->scale, &small))
             return nsum_add_i128(s, small, v->scale, arena, err);
@@ -229,7 +242,8 @@ static int nsum_add_numeric(struct agg_nsum *s, const struct numeric *v, struct 
     return 0;
 }
 
-static int nsum_add_view(struct agg_nsum *s, const struct bytes_view *view, struct arena *arena, struct err *err)
+static int nsum_add_view(struct agg_nsum *s, const struct bytes_view *view, struct arena *arena,
+                         struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, NULL);
@@ -242,7 +256,8 @@ static int nsum_add_view(struct agg_nsum *s, const struct bytes_view *view, stru
 }
 
 /* The sum as a numeric with its display scale. */
-static int nsum_value(const struct agg_nsum *s, struct arena *arena, struct numeric *out, struct err *err)
+static int nsum_value(const struct agg_nsum *s, struct arena *arena, struct numeric *out,
+                      struct err *err)
 {
     if (s->nan || (s->inf && s->neg_inf)) {
         *out = (struct numeric){.kind = NUMERIC_NAN};
@@ -286,7 +301,8 @@ static int take_nsum(struct agg_nsum *s, struct buf_reader *r, struct arena *are
     uint8_t flags = buf_take_u8(r);
     size_t len;
     const uint8_t *wide = buf_take_sized(r, &len);
-    if (r->bad || scale > 38 || scale_max > NUMERIC_DSCALE_MAX || (len && !numeric_valid(wide, len)))
+    if (r->bad || scale > 38 || scale_max > NUMERIC_DSCALE_MAX ||
+        (len && !numeric_valid(wide, len)))
         return bad_state(err);
     int64_t before = s->n;
     int rc = 0;
@@ -311,7 +327,8 @@ void agg_init_nsum(const struct agg_call *call, void *state)
 }
 
 /* dec columns: the common case adds without looking at scales. */
-static inline int nsum_add_dec(struct agg_nsum *s, int128 v, int32_t scale, struct arena *arena, struct err *err)
+static inline int nsum_add_dec(struct agg_nsum *s, int128 v, int32_t scale, struct arena *arena,
+                               struct err *err)
 {
     int128 sum;
     if (__builtin_expect(s->scale == scale && s->scale_max >= scale, 1) &&
@@ -331,26 +348,34 @@ static inline int nsum_add_dec(struct agg_nsum *s, int128 v, int32_t scale, stru
 #define G_ADD(st, row) nsum_add_dec(&st->x, ((const int32_t *)v->data)[row], 0, call->arena, err)
 #include "types/func/agg_step_tmpl.h"
 #define G_STEP step_nsum8
-#define G_ADD(st, row) \
-    nsum_add_dec(&st->x, ((const int64_t *)v->data)[row], v->dec_scale < 0 ? 0 : v->dec_scale, call->arena, err)
+#define G_ADD(st, row)                                                                             \
+    nsum_add_dec(&st->x, ((const int64_t *)v->data)[row], v->dec_scale < 0 ? 0 : v->dec_scale,     \
+                 call->arena, err)
 #include "types/func/agg_step_tmpl.h"
 #define G_STEP step_nsum16
-#define G_ADD(st, row) nsum_add_dec(&st->x, ((const int128 *)v->data)[row], v->dec_scale, call->arena, err)
+#define G_ADD(st, row)                                                                             \
+    nsum_add_dec(&st->x, ((const int128 *)v->data)[row], v->dec_scale, call->arena, err)
 #include "types/func/agg_step_tmpl.h"
 #define G_STEP step_nsum_num
-#define G_ADD(st, row) nsum_add_view(&st->x, (const struct bytes_view *)v->data + (row), call->arena, err)
+#define G_ADD(st, row)                                                                             \
+    nsum_add_view(&st->x, (const struct bytes_view *)v->data + (row), call->arena, err)
 #include "types/func/agg_step_tmpl.h"
 #undef G_FAMILY
 
-int agg_step_nsum(const struct agg_call *call, const struct vec *args, const uint16_t *sel, uint32_t n,
-                  uint8_t *const *states, uint32_t at, void *one, struct err *err)
+int agg_step_nsum(const struct agg_call *call, const struct vec *args, const uint16_t *sel,
+                  uint32_t n, uint8_t *const *states, uint32_t at, void *one, struct err *err)
 {
     switch ((enum phys_kind)args[0].kind) {
-    case PHYS_INT16: return step_nsum2(call, args, sel, n, states, at, one, err);
-    case PHYS_INT32: return step_nsum4(call, args, sel, n, states, at, one, err);
-    case PHYS_INT64: return step_nsum8(call, args, sel, n, states, at, one, err);
-    case PHYS_INT128: return step_nsum16(call, args, sel, n, states, at, one, err);
-    default: return step_nsum_num(call, args, sel, n, states, at, one, err);
+    case PHYS_INT16:
+        return step_nsum2(call, args, sel, n, states, at, one, err);
+    case PHYS_INT32:
+        return step_nsum4(call, args, sel, n, states, at, one, err);
+    case PHYS_INT64:
+        return step_nsum8(call, args, sel, n, states, at, one, err);
+    case PHYS_INT128:
+        return step_nsum16(call, args, sel, n, states, at, one, err);
+    default:
+        return step_nsum_num(call, args, sel, n, states, at, one, err);
     }
 }
 
@@ -359,13 +384,15 @@ void agg_serialise_nsum(const struct agg_call *call, const void *state, struct b
     put_nsum(&((const struct agg_state_nsum *)state)->x, out);
 }
 
-int agg_merge_nsum(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_nsum(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                   struct err *err)
 {
     struct buf_reader r = buf_reader_of(data, len);
     return take_nsum(&((struct agg_state_nsum *)state)->x, &r, call->arena, err);
 }
 
-/* Numerics of one vector must share a form: dec while they agree, num from the first that does not. */
+/* Numerics of one vector must share a form: dec while they agree, num from the first that does not.
+ */
 struct numeric_out {
     struct vec *out;
     struct arena *arena;
@@ -385,7 +412,8 @@ static void put_numeric(struct numeric_out *o, uint32_t i, const struct numeric 
         o->any = true;
     }
     if (d.kind != out->kind || d.dec_scale != out->dec_scale) {
-        bool widen = d.dec_scale == out->dec_scale && d.kind != PHYS_BYTES && out->kind != PHYS_BYTES;
+        bool widen =
+            d.dec_scale == out->dec_scale && d.kind != PHYS_BYTES && out->kind != PHYS_BYTES;
         if (widen && d.kind == PHYS_INT64) {
             d.kind = PHYS_INT128;
             d.u.i128 = d.u.i64;
@@ -405,8 +433,8 @@ static struct numeric_out start_numeric(struct vec *out, uint32_t n, struct aren
     return (struct numeric_out){.out = out, .arena = arena, .n = n};
 }
 
-int agg_final_nsum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                   struct arena *arena, struct err *err)
+int agg_final_nsum(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                   struct vec *out, struct arena *arena, struct err *err)
 {
     struct numeric_out o = start_numeric(out, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -424,8 +452,8 @@ int agg_final_nsum(const struct agg_call *call, uint8_t *const *states, uint32_t
     return 0;
 }
 
-int agg_final_navg(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                   struct arena *arena, struct err *err)
+int agg_final_navg(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                   struct vec *out, struct arena *arena, struct err *err)
 {
     struct numeric_out o = start_numeric(out, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -446,15 +474,16 @@ int agg_final_navg(const struct agg_call *call, uint8_t *const *states, uint32_t
     return 0;
 }
 
-/* ---- variance of exact numbers ------------------------------------------------------------------------ */
+/* ---- variance of exact numbers
+ * ------------------------------------------------------------------------ */
 
 void agg_init_nvar(const struct agg_call *call, void *state)
 {
     *(struct agg_state_nvar *)state = (struct agg_state_nvar){0};
 }
 
-static int nvar_add(const struct agg_call *call, struct agg_state_nvar *st, const struct vec *v, uint32_t row,
-                    struct err *err)
+static int nvar_add(const struct agg_call *call, struct agg_state_nvar *st, const struct vec *v,
+                    uint32_t row, struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, NULL);
@@ -486,7 +515,8 @@ void agg_serialise_nvar(const struct agg_call *call, const void *state, struct b
     put_nsum(&st->xx, out);
 }
 
-int agg_merge_nvar(const struct agg_call *call, void *state, const uint8_t *data, size_t len, struct err *err)
+int agg_merge_nvar(const struct agg_call *call, void *state, const uint8_t *data, size_t len,
+                   struct err *err)
 {
     struct agg_state_nvar *st = state;
     struct buf_reader r = buf_reader_of(data, len);
@@ -495,8 +525,8 @@ int agg_merge_nvar(const struct agg_call *call, void *state, const uint8_t *data
 }
 
 /* (N * sum(x^2) - sum(x)^2) / (N * (N or N - 1)) */
-static int variance_of(const struct agg_state_nvar *st, bool sample, bool root, struct arena *arena, struct numeric *out,
-                       struct err *err)
+static int variance_of(const struct agg_state_nvar *st, bool sample, bool root, struct arena *arena,
+                       struct numeric *out, struct err *err)
 {
     struct numeric x, xx, count = numeric_of_i128(st->x.n, 0, arena), less;
     int rc = nsum_value(&st->x, arena, &x, err);
@@ -527,8 +557,8 @@ static int variance_of(const struct agg_state_nvar *st, bool sample, bool root, 
     return 0;
 }
 
-static int final_nvar(uint8_t *const *states, uint32_t at, uint32_t n, bool sample, bool root, struct vec *out,
-                      struct arena *arena, struct err *err)
+static int final_nvar(uint8_t *const *states, uint32_t at, uint32_t n, bool sample, bool root,
+                      struct vec *out, struct arena *arena, struct err *err)
 {
     struct numeric_out o = start_numeric(out, n, arena);
     for (uint32_t i = 0; i < n; i++) {
@@ -546,23 +576,23 @@ static int final_nvar(uint8_t *const *states, uint32_t at, uint32_t n, bool samp
     return 0;
 }
 
-int agg_final_nvar_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n, struct vec *out,
-                       struct arena *arena, struct err *err)
+int agg_final_nvar_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
+                       struct vec *out, struct arena *arena, struct err *err)
 {
     return final_nvar(states, at, n, false, false, out, arena, err);
 }
-int agg_final_nvar_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                        struct vec *out, struct arena *arena, struct err *err)
+int agg_final_nvar_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                        uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_nvar(states, at, n, true, false, out, arena, err);
 }
-int agg_final_nstddev_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                          struct vec *out, struct arena *arena, struct err *err)
+int agg_final_nstddev_pop(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                          uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_nvar(states, at, n, false, true, out, arena, err);
 }
-int agg_final_nstddev_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at, uint32_t n,
-                           struct vec *out, struct arena *arena, struct err *err)
+int agg_final_nstddev_samp(const struct agg_call *call, uint8_t *const *states, uint32_t at,
+                           uint32_t n, struct vec *out, struct arena *arena, struct err *err)
 {
     return final_nvar(states, at, n, true, true, out, arena, err);
 }

@@ -1,42 +1,75 @@
 #include "types/func/func.h"
 
+#include "types/func/func_index.h" /* generated */
 #include "types/func/kernels.h"
 
-#include "types/func/func_index.h" /* generated */
-
-#define ARGS(...) {__VA_ARGS__}
+#define ARGS(...)                                                                                  \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define K(kernel) kernel
 #define NOK NULL
-#define FUNC(oid, name, kind, vol, flags, variadic, result, cost, n_args, n_defaults, args, src, kernel) \
+#define FUNC(oid, name, kind, vol, flags, variadic, result, cost, n_args, n_defaults, args, src,   \
+             kernel)                                                                               \
     static const uint32_t args_of_##oid[] = args;
 #include "types/func/func.def"
 #undef FUNC
 
-#define FUNC(oid_, name_, kind_, vol_, flags_, variadic_, result_, cost_, n_args_, n_def_, args_, src_, k_) \
-    {.oid = oid_, .name = name_, .kind = kind_, .volatility = vol_, .flags = flags_, .n_args = n_args_, \
-     .n_defaults = n_def_, .variadic = variadic_, .result = result_, .args = args_of_##oid_, .cost = cost_, \
-     .src = src_, .kernel = k_},
+#define FUNC(oid_, name_, kind_, vol_, flags_, variadic_, result_, cost_, n_args_, n_def_, args_,  \
+             src_, k_)                                                                             \
+    {.oid = oid_,                                                                                  \
+     .name = name_,                                                                                \
+     .kind = kind_,                                                                                \
+     .volatility = vol_,                                                                           \
+     .flags = flags_,                                                                              \
+     .n_args = n_args_,                                                                            \
+     .n_defaults = n_def_,                                                                         \
+     .variadic = variadic_,                                                                        \
+     .result = result_,                                                                            \
+     .args = args_of_##oid_,                                                                       \
+     .cost = cost_,                                                                                \
+     .src = src_,                                                                                  \
+     .kernel = k_},
 static const struct func_info funcs[] = {
 #include "types/func/func.def"
 };
 
-#define OPER(oid_, name_, left_, right_, result_, func_, com_, neg_, rest_, join_, merge_, hash_) \
-    {.oid = oid_, .name = name_, .left = left_, .right = right_, .result = result_, .func = func_, \
-     .commutator = com_, .negator = neg_, .restrict_func = rest_, .join_func = join_, .can_merge = merge_, \
+#define OPER(oid_, name_, left_, right_, result_, func_, com_, neg_, rest_, join_, merge_, hash_)  \
+    {.oid = oid_,                                                                                  \
+     .name = name_,                                                                                \
+     .left = left_,                                                                                \
+     .right = right_,                                                                              \
+     .result = result_,                                                                            \
+     .func = func_,                                                                                \
+     .commutator = com_,                                                                           \
+     .negator = neg_,                                                                              \
+     .restrict_func = rest_,                                                                       \
+     .join_func = join_,                                                                           \
+     .can_merge = merge_,                                                                          \
      .can_hash = hash_},
 static const struct oper_info opers[] = {
 #include "types/func/oper.def"
 };
 
-#define CAST(oid_, from_, to_, func_, context_, method_) \
+#define CAST(oid_, from_, to_, func_, context_, method_)                                           \
     {.oid = oid_, .from = from_, .to = to_, .func = func_, .context = context_, .method = method_},
 static const struct cast_info casts[] = {
 #include "types/func/cast.def"
 };
 
-#define OPCLASS(oid_, name_, family_, method_, type_, default_, lt_, le_, eq_, ge_, gt_, cmp_) \
-    {.oid = oid_, .name = name_, .family = family_, .method = method_, .type = type_, \
-     .is_default = default_, .lt = lt_, .le = le_, .eq = eq_, .ge = ge_, .gt = gt_, .cmp = cmp_},
+#define OPCLASS(oid_, name_, family_, method_, type_, default_, lt_, le_, eq_, ge_, gt_, cmp_)     \
+    {.oid = oid_,                                                                                  \
+     .name = name_,                                                                                \
+     .family = family_,                                                                            \
+     .method = method_,                                                                            \
+     .type = type_,                                                                                \
+     .is_default = default_,                                                                       \
+     .lt = lt_,                                                                                    \
+     .le = le_,                                                                                    \
+     .eq = eq_,                                                                                    \
+     .ge = ge_,                                                                                    \
+     .gt = gt_,                                                                                    \
+     .cmp = cmp_},
 #define STRATEGY(oper, strategy)
 static const struct opclass_info opclasses[] = {
 #include "types/func/opclass.def"
@@ -61,8 +94,10 @@ enum {
     N_OPCLASSES = sizeof opclasses / sizeof *opclasses,
     N_STRATEGIES = sizeof strategies / sizeof *strategies,
 };
-_Static_assert(sizeof func_name_order / sizeof *func_name_order == N_FUNCS, "index is of this table");
-_Static_assert(sizeof oper_name_order / sizeof *oper_name_order == N_OPERS, "index is of this table");
+_Static_assert(sizeof func_name_order / sizeof *func_name_order == N_FUNCS,
+               "index is of this table");
+_Static_assert(sizeof oper_name_order / sizeof *oper_name_order == N_OPERS,
+               "index is of this table");
 
 const struct func_info *func_table(uint32_t *count)
 {
@@ -196,7 +231,8 @@ const struct opclass_info *opclass_default(uint32_t method, uint32_t type)
     const struct type_info *t = type_info(type);
     if (type == TYPE_VARCHAR)
         want = TYPE_TEXT;
-    else if (t && t->category == 'A' && t->elem && type != TYPE_OIDVECTOR && type != TYPE_INT2VECTOR)
+    else if (t && t->category == 'A' && t->elem && type != TYPE_OIDVECTOR &&
+             type != TYPE_INT2VECTOR)
         want = TYPE_ANYARRAY;
     else if (t && strncmp(t->name, "reg", 3) == 0 && t->phys == PHYS_INT64)
         want = TYPE_OID;

@@ -1,19 +1,24 @@
-/* func.h: built-in functions, operators, casts, operator classes and aggregates: their tables and their kernels' contract.
+/* func.h: built-in functions, operators, casts, operator classes and aggregates: their tables and
+ * their kernels' contract.
  *
- * The tables are func.def, oper.def, cast.def, opclass.def, agg.def: PostgreSQL 15's catalog rows for what Cairn implements, OIDs
- * included, plus a kernel's name. Resolution (overloads, coercion) is the binder's; here are only look-ups.
+ * The tables are func.def, oper.def, cast.def, opclass.def, agg.def: PostgreSQL 15's catalog rows
+ * for what Cairn implements, OIDs included, plus a kernel's name. Resolution (overloads, coercion)
+ * is the binder's; here are only look-ups.
  *
  * A kernel computes one function over vectors. Its contract:
- * 1. args[] are FLAT or CONST (never DICT or ENCODED). numeric arguments are dec or num, without NaN in a dec; a dec's kind is INT64
- *    or INT128. Every other argument has its type's kind.
- * 2. It touches only the rows call_row(call, i), i < call->n, and reads no null row if the function is strict: the
- *    interpreter took those out (or, for FUNC_TOTAL kernels over fixed-width values, lets it compute garbage under a null bit).
- *    A non-strict kernel looks at nulls itself. When all args are CONST, it is asked for row 0 alone.
- * 3. out is FLAT with data for out->n rows (CONST inputs: 1), kind set from the result type and valid == NULL; a numeric result
- *    may replace kind, data and dec_scale. It sets nulls with vec_set_null.
- * 4. On failure it returns the error and sets call->failed to the index i of the FIRST failing row in selection order; rows before it are
- *    computed. So evaluation order is visible to nobody.
- * 5. Result bytes live in call->arena. What should last between batches (a compiled pattern) hangs on call->state.
+ * 1. args[] are FLAT or CONST (never DICT or ENCODED). numeric arguments are dec or num, without
+ * NaN in a dec; a dec's kind is INT64 or INT128. Every other argument has its type's kind.
+ * 2. It touches only the rows call_row(call, i), i < call->n, and reads no null row if the function
+ * is strict: the interpreter took those out (or, for FUNC_TOTAL kernels over fixed-width values,
+ * lets it compute garbage under a null bit). A non-strict kernel looks at nulls itself. When all
+ * args are CONST, it is asked for row 0 alone.
+ * 3. out is FLAT with data for out->n rows (CONST inputs: 1), kind set from the result type and
+ * valid == NULL; a numeric result may replace kind, data and dec_scale. It sets nulls with
+ * vec_set_null.
+ * 4. On failure it returns the error and sets call->failed to the index i of the FIRST failing row
+ * in selection order; rows before it are computed. So evaluation order is visible to nobody.
+ * 5. Result bytes live in call->arena. What should last between batches (a compiled pattern) hangs
+ * on call->state.
  * 6. A kernel that may wait (FUNC_WAITS) gets call->task; no other may use it.
  */
 #ifndef CAIRN_TYPES_FUNC_FUNC_H
@@ -46,18 +51,20 @@ struct func_info {
     uint8_t flags;   /* enum func_flags */
     uint8_t n_args;
     uint8_t n_defaults;
-    uint32_t variadic; /* element type of the last, variadic argument; TYPE_ANY for "any"; 0 = none */
+    uint32_t
+        variadic; /* element type of the last, variadic argument; TYPE_ANY for "any"; 0 = none */
     uint32_t result;
     const uint32_t *args; /* [n_args] */
     uint16_t cost;
-    const char *src;     /* prosrc */
-    func_kernel kernel;  /* NULL: catalogued but not callable as a function (0A000) */
+    const char *src;    /* prosrc */
+    func_kernel kernel; /* NULL: catalogued but not callable as a function (0A000) */
 };
 
 /* All functions in OID order (pg_proc). */
 const struct func_info *func_table(uint32_t *count);
 const struct func_info *func_info(uint32_t oid);
-/* All functions of a name: positions [*first, *first + returned) of the by-name order; func_by_name(at). */
+/* All functions of a name: positions [*first, *first + returned) of the by-name order;
+ * func_by_name(at). */
 uint32_t func_find(const char *name, size_t len, uint32_t *first);
 const struct func_info *func_by_name(uint32_t at);
 
@@ -67,7 +74,7 @@ struct oper_info {
     uint32_t left, right; /* left 0: prefix operator */
     uint32_t result;
     uint32_t func;
-    uint32_t commutator, negator; /* 0 = none */
+    uint32_t commutator, negator;      /* 0 = none */
     uint32_t restrict_func, join_func; /* pg_operator.oprrest, oprjoin */
     bool can_merge, can_hash;
 };
@@ -81,30 +88,40 @@ const struct oper_info *oper_exact(const char *name, uint32_t left, uint32_t rig
 struct cast_info {
     uint32_t oid;
     uint32_t from, to;
-    uint32_t func;   /* 0: binary coercible (method b) or through text (method i) */
-    char context;    /* i implicit, a assignment, e explicit */
-    char method;     /* f function, b binary, i inout */
+    uint32_t func; /* 0: binary coercible (method b) or through text (method i) */
+    char context;  /* i implicit, a assignment, e explicit */
+    char method;   /* f function, b binary, i inout */
 };
 const struct cast_info *cast_table(uint32_t *count); /* (from, to) order */
-const struct cast_info *cast_find(uint32_t from, uint32_t to); /* NULL: maybe by text I/O, see PostgreSQL's rules */
+const struct cast_info *
+cast_find(uint32_t from, uint32_t to); /* NULL: maybe by text I/O, see PostgreSQL's rules */
 
-/* Default btree operator class of a type: its five operators, for planner (ranges, order) and executor. */
+/* Default btree operator class of a type: its five operators, for planner (ranges, order) and
+ * executor. */
 struct opclass_info {
-    uint32_t oid;        /* pg_opclass */
+    uint32_t oid; /* pg_opclass */
     const char *name;
-    uint32_t family;     /* pg_opfamily */
-    uint32_t method;     /* pg_am: 403 btree, 405 hash */
-    uint32_t type;       /* opcintype */
+    uint32_t family; /* pg_opfamily */
+    uint32_t method; /* pg_am: 403 btree, 405 hash */
+    uint32_t type;   /* opcintype */
     bool is_default;
     uint32_t lt, le, eq, ge, gt; /* of (type, type); hash: eq only */
-    uint32_t cmp;        /* btree support function 1, hash support function 1 */
+    uint32_t cmp;                /* btree support function 1, hash support function 1 */
 };
 const struct opclass_info *opclass_table(uint32_t *count);
-/* The default class of an access method for a type (binary-coercible types found too: varchar -> text). NULL = none. */
+/* The default class of an access method for a type (binary-coercible types found too: varchar ->
+ * text). NULL = none. */
 const struct opclass_info *opclass_default(uint32_t method, uint32_t type);
 
 /* The btree strategy of an operator whichever class it is in (mixed int4 < int8 too). */
-enum opclass_strategy { STRATEGY_NONE, STRATEGY_LT, STRATEGY_LE, STRATEGY_EQ, STRATEGY_GE, STRATEGY_GT };
+enum opclass_strategy {
+    STRATEGY_NONE,
+    STRATEGY_LT,
+    STRATEGY_LE,
+    STRATEGY_EQ,
+    STRATEGY_GE,
+    STRATEGY_GT
+};
 enum opclass_strategy oper_strategy(uint32_t oper);
 
 /* ---- calling a kernel ---------------------------------------------------------------------- */
@@ -116,17 +133,17 @@ struct func_call {
     const struct vec *args;
     const uint32_t *arg_types; /* actual types (polymorphic, "any") */
     uint32_t n_args;
-    uint32_t result_type;      /* actual */
+    uint32_t result_type; /* actual */
     int32_t result_typmod;
-    const uint16_t *sel;       /* NULL: rows 0..n */
-    uint32_t n;                /* rows to compute */
+    const uint16_t *sel; /* NULL: rows 0..n */
+    uint32_t n;          /* rows to compute */
     struct vec *out;
     struct arena *arena;       /* the batch's: results */
     struct arena *keep;        /* the program's: lives as long as its execution */
     struct func_state **state; /* one slot a call site, NULL at first; freed by its `done` */
     const struct type_env *env;
-    struct expr_host *host;    /* NULL in folding */
-    struct task *task;         /* NULL unless FUNC_WAITS */
+    struct expr_host *host; /* NULL in folding */
+    struct task *task;      /* NULL unless FUNC_WAITS */
     uint32_t failed;
 };
 

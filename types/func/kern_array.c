@@ -1,12 +1,15 @@
 /* Array kernels. */
-#include "types/func/kern_int.h"
-
+#include "types/func/kern.h"
 #include "types/type/array.h"
 #include "types/type/text.h"
 
-static int corrupt(struct err *err) { return err_set(err, ERR_DATA_CORRUPTED, "malformed array"); }
+static int corrupt(struct err *err)
+{
+    return err_set(err, ERR_DATA_CORRUPTED, "malformed array");
+}
 
-/* ---- shape --------------------------------------------------------------------------------------------- */
+/* ---- shape
+ * --------------------------------------------------------------------------------------------- */
 
 static bool open_arg(const struct func_call *call, uint32_t arg, uint32_t row, struct array *a)
 {
@@ -54,9 +57,18 @@ static int bound_rows(struct func_call *call, enum bound what)
     return 0;
 }
 
-KERNEL(array_length) { return bound_rows(call, LENGTH); }
-KERNEL(array_lower) { return bound_rows(call, LOWER); }
-KERNEL(array_upper) { return bound_rows(call, UPPER); }
+KERNEL(array_length)
+{
+    return bound_rows(call, LENGTH);
+}
+KERNEL(array_lower)
+{
+    return bound_rows(call, LOWER);
+}
+KERNEL(array_upper)
+{
+    return bound_rows(call, UPPER);
+}
 
 KERNEL(array_dims)
 {
@@ -76,29 +88,45 @@ KERNEL(array_dims)
     return 0;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------- */
+/* ---- comparing
+ * ------------------------------------------------------------------------------------------- */
 
-#define COMPARE(name, test) \
-    KERNEL(name) \
-    { \
-        for (uint32_t i = 0; i < call->n; i++) { \
-            uint32_t row = call_row(call, i); \
-            out_bool(call, row, array_compare(arg_bytes(call, 0, row), arg_bytes(call, 1, row)) test 0); \
-        } \
-        return 0; \
-    }
-COMPARE(array_eq, ==)
-COMPARE(array_ne, !=)
-COMPARE(array_lt, <)
-COMPARE(array_le, <=)
-COMPARE(array_gt, >)
-COMPARE(array_ge, >=)
-COMPARE(oidvectoreq, ==)
-COMPARE(oidvectorne, !=)
-COMPARE(oidvectorlt, <)
-COMPARE(oidvectorle, <=)
-COMPARE(oidvectorgt, >)
-COMPARE(oidvectorge, >=)
+#define A_NAME array_eq
+#define A_TEST ==
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME array_ne
+#define A_TEST !=
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME array_lt
+#define A_TEST <
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME array_le
+#define A_TEST <=
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME array_gt
+#define A_TEST >
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME array_ge
+#define A_TEST >=
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME oidvectoreq
+#define A_TEST ==
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME oidvectorne
+#define A_TEST !=
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME oidvectorlt
+#define A_TEST <
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME oidvectorle
+#define A_TEST <=
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME oidvectorgt
+#define A_TEST >
+#include "types/func/kern_array_compare_tmpl.h"
+#define A_NAME oidvectorge
+#define A_TEST >=
+#include "types/func/kern_array_compare_tmpl.h"
 
 KERNEL(btarraycmp)
 {
@@ -141,8 +169,14 @@ static int contain_rows(struct func_call *call, uint32_t outer, struct err *err)
     return 0;
 }
 
-KERNEL(arraycontains) { return contain_rows(call, 0, err); }
-KERNEL(arraycontained) { return contain_rows(call, 1, err); }
+KERNEL(arraycontains)
+{
+    return contain_rows(call, 0, err);
+}
+KERNEL(arraycontained)
+{
+    return contain_rows(call, 1, err);
+}
 
 KERNEL(arrayoverlap)
 {
@@ -160,9 +194,10 @@ KERNEL(arrayoverlap)
     return 0;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------- */
 
-static int join_row(struct func_call *call, uint32_t row, const struct datum *null_text, struct buf *out, struct err *err)
+static int join_row(struct func_call *call, uint32_t row, const struct datum *null_text,
+                    struct buf *out, struct err *err)
 {
     struct array a;
     struct datum d;
@@ -192,7 +227,8 @@ static int join_rows(struct func_call *call, struct err *err)
     struct buf text = {0};
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
-        struct datum null_text = call->n_args > 2 ? vec_datum(&call->args[2], row) : datum_null(PHYS_BYTES);
+        struct datum null_text =
+            call->n_args > 2 ? vec_datum(&call->args[2], row) : datum_null(PHYS_BYTES);
         if (arg_null(call, 0, row) || arg_null(call, 1, row)) {
             out_null(call, row);
             continue;
@@ -209,10 +245,17 @@ static int join_rows(struct func_call *call, struct err *err)
     return 0;
 }
 
-KERNEL(array_to_text) { return join_rows(call, err); }
-KERNEL(array_to_text_null) { return join_rows(call, err); }
+KERNEL(array_to_text)
+{
+    return join_rows(call, err);
+}
+KERNEL(array_to_text_null)
+{
+    return join_rows(call, err);
+}
 
-static void add_piece(struct array_builder *b, const uint8_t *p, size_t len, const struct datum *null_text)
+static void add_piece(struct array_builder *b, const uint8_t *p, size_t len,
+                      const struct datum *null_text)
 {
     struct datum d = datum_bytes(p, (uint32_t)len);
     if (!null_text->null && view_equal(&d.u.bytes, &null_text->u.bytes))
@@ -225,7 +268,8 @@ static int split_rows(struct func_call *call)
 {
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
-        struct datum null_text = call->n_args > 2 ? vec_datum(&call->args[2], row) : datum_null(PHYS_BYTES);
+        struct datum null_text =
+            call->n_args > 2 ? vec_datum(&call->args[2], row) : datum_null(PHYS_BYTES);
         if (arg_null(call, 0, row)) {
             out_null(call, row);
             continue;
@@ -258,13 +302,20 @@ static int split_rows(struct func_call *call)
     return 0;
 }
 
-KERNEL(text_to_array) { return split_rows(call); }
-KERNEL(text_to_array_null) { return split_rows(call); }
+KERNEL(text_to_array)
+{
+    return split_rows(call);
+}
+KERNEL(text_to_array_null)
+{
+    return split_rows(call);
+}
 
-/* ---- building ------------------------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------ */
 
 /* Adds all elements of an array argument; a null array has none. */
-static bool add_all(const struct func_call *call, uint32_t arg, uint32_t row, struct array_builder *b, struct array *shape)
+static bool add_all(const struct func_call *call, uint32_t arg, uint32_t row,
+                    struct array_builder *b, struct array *shape)
 {
     struct datum d;
     *shape = (struct array){0};
@@ -307,8 +358,14 @@ static int push_rows(struct func_call *call, uint32_t array_arg, struct err *err
     return 0;
 }
 
-KERNEL(array_append) { return push_rows(call, 0, err); }
-KERNEL(array_prepend) { return push_rows(call, 1, err); }
+KERNEL(array_append)
+{
+    return push_rows(call, 0, err);
+}
+KERNEL(array_prepend)
+{
+    return push_rows(call, 1, err);
+}
 
 KERNEL(array_cat)
 {
@@ -327,8 +384,10 @@ KERNEL(array_cat)
             same = x.dims[k] == y.dims[k] && x.lower[k] == y.lower[k];
         if (!good || !same) {
             array_abandon(&b);
-            return fail_row(call, i, good ? err_set(err, ERR_ARRAY_SUBSCRIPT_ERROR,
-                                                    "cannot concatenate incompatible arrays") : corrupt(err));
+            return fail_row(call, i,
+                            good ? err_set(err, ERR_ARRAY_SUBSCRIPT_ERROR,
+                                           "cannot concatenate incompatible arrays")
+                                 : corrupt(err));
         }
         if (x.n_dims == 0)
             x = y;
@@ -360,11 +419,14 @@ static int position_rows(struct func_call *call, bool has_start, struct err *err
             continue;
         }
         if (a.n_dims > 1)
-            return fail_row(call, i, err_set(err, ERR_FEATURE_NOT_SUPPORTED, "searching for elements in "
-                                             "multidimensional arrays is not supported"));
+            return fail_row(call, i,
+                            err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                                    "searching for elements in "
+                                    "multidimensional arrays is not supported"));
         if (has_start && arg_null(call, 2, row))
-            return fail_row(call, i, err_set(err, ERR_NULL_VALUE_NOT_ALLOWED,
-                                             "initial position must not be null"));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_NULL_VALUE_NOT_ALLOWED, "initial position must not be null"));
         int32_t start = has_start ? arg_i32(call, 2, row) : a.lower[0], found = 0;
         bool any = false;
         for (int32_t at = a.lower[0]; !any && array_next(&a, &d); at++) {
@@ -379,8 +441,14 @@ static int position_rows(struct func_call *call, bool has_start, struct err *err
     return 0;
 }
 
-KERNEL(array_position) { return position_rows(call, false, err); }
-KERNEL(array_position_start) { return position_rows(call, true, err); }
+KERNEL(array_position)
+{
+    return position_rows(call, false, err);
+}
+KERNEL(array_position_start)
+{
+    return position_rows(call, true, err);
+}
 
 KERNEL(array_positions)
 {
@@ -393,8 +461,10 @@ KERNEL(array_positions)
             continue;
         }
         if (a.n_dims > 1)
-            return fail_row(call, i, err_set(err, ERR_FEATURE_NOT_SUPPORTED, "searching for elements in "
-                                             "multidimensional arrays is not supported"));
+            return fail_row(call, i,
+                            err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                                    "searching for elements in "
+                                    "multidimensional arrays is not supported"));
         struct array_builder b;
         array_begin(&b, TYPE_INT4);
         for (int32_t at = a.lower[0]; array_next(&a, &d); at++) {
@@ -419,8 +489,10 @@ static int edit_rows(struct func_call *call, bool replace, struct err *err)
             continue;
         }
         if (!replace && a.n_dims > 1)
-            return fail_row(call, i, err_set(err, ERR_FEATURE_NOT_SUPPORTED, "removing elements from "
-                                             "multidimensional arrays is not supported"));
+            return fail_row(call, i,
+                            err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                                    "removing elements from "
+                                    "multidimensional arrays is not supported"));
         struct array shape = a;
         struct array_builder b;
         array_begin(&b, a.elem);
@@ -440,5 +512,11 @@ static int edit_rows(struct func_call *call, bool replace, struct err *err)
     return 0;
 }
 
-KERNEL(array_remove) { return edit_rows(call, false, err); }
-KERNEL(array_replace) { return edit_rows(call, true, err); }
+KERNEL(array_remove)
+{
+    return edit_rows(call, false, err);
+}
+KERNEL(array_replace)
+{
+    return edit_rows(call, true, err);
+}

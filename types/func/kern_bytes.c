@@ -1,11 +1,12 @@
-/* bytea kernels: digests, encodings, bits. Digests come from OpenSSL's one-shot functions, which hold no state. */
-#include "types/func/kern_int.h"
-
-#include "types/type/text.h"
-
+/* bytea kernels: digests, encodings, bits. Digests come from OpenSSL's one-shot functions, which
+ * hold no state. */
 #include <openssl/evp.h>
 
-/* ---- digests ------------------------------------------------------------------------------------------ */
+#include "types/func/kern.h"
+#include "types/type/text.h"
+
+/* ---- digests
+ * ------------------------------------------------------------------------------------------ */
 
 static int digest_rows(struct func_call *call, const EVP_MD *md, bool hex, struct err *err)
 {
@@ -17,7 +18,8 @@ static int digest_rows(struct func_call *call, const EVP_MD *md, bool hex, struc
         char text[2 * EVP_MAX_MD_SIZE];
         unsigned n = 0;
         if (!EVP_Digest(view_data(v), v->len, sum, &n, md, NULL))
-            return fail_row(call, i, err_set(err, ERR_INTERNAL_ERROR, "could not compute a digest"));
+            return fail_row(call, i,
+                            err_set(err, ERR_INTERNAL_ERROR, "could not compute a digest"));
         for (unsigned k = 0; k < n; k++) {
             text[2 * k] = digits[sum[k] >> 4];
             text[2 * k + 1] = digits[sum[k] & 15];
@@ -27,14 +29,33 @@ static int digest_rows(struct func_call *call, const EVP_MD *md, bool hex, struc
     return 0;
 }
 
-KERNEL(md5_text) { return digest_rows(call, EVP_md5(), true, err); }
-KERNEL(md5_bytea) { return digest_rows(call, EVP_md5(), true, err); }
-KERNEL(sha224_bytea) { return digest_rows(call, EVP_sha224(), false, err); }
-KERNEL(sha256_bytea) { return digest_rows(call, EVP_sha256(), false, err); }
-KERNEL(sha384_bytea) { return digest_rows(call, EVP_sha384(), false, err); }
-KERNEL(sha512_bytea) { return digest_rows(call, EVP_sha512(), false, err); }
+KERNEL(md5_text)
+{
+    return digest_rows(call, EVP_md5(), true, err);
+}
+KERNEL(md5_bytea)
+{
+    return digest_rows(call, EVP_md5(), true, err);
+}
+KERNEL(sha224_bytea)
+{
+    return digest_rows(call, EVP_sha224(), false, err);
+}
+KERNEL(sha256_bytea)
+{
+    return digest_rows(call, EVP_sha256(), false, err);
+}
+KERNEL(sha384_bytea)
+{
+    return digest_rows(call, EVP_sha384(), false, err);
+}
+KERNEL(sha512_bytea)
+{
+    return digest_rows(call, EVP_sha512(), false, err);
+}
 
-/* ---- encode, decode ------------------------------------------------------------------------------------ */
+/* ---- encode, decode
+ * ------------------------------------------------------------------------------------ */
 
 enum encoding { ENC_HEX, ENC_BASE64, ENC_ESCAPE, ENC_NONE };
 
@@ -42,7 +63,8 @@ static enum encoding encoding_of(const struct bytes_view *v)
 {
     static const char *const names[] = {"hex", "base64", "escape"};
     for (int i = 0; i < 3; i++)
-        if (strlen(names[i]) == v->len && strncasecmp(names[i], (const char *)view_data(v), v->len) == 0)
+        if (strlen(names[i]) == v->len &&
+            strncasecmp(names[i], (const char *)view_data(v), v->len) == 0)
             return (enum encoding)i;
     return ENC_NONE;
 }
@@ -53,14 +75,16 @@ static int unknown_encoding(const struct bytes_view *v, struct err *err)
                    (const char *)view_data(v));
 }
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Lines of 76 characters, as MIME has them. */
 static void base64_encode(const uint8_t *p, uint32_t len, struct buf *out)
 {
     uint32_t line = 0;
     for (uint32_t i = 0; i < len; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < len ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < len ? p[i + 2] : 0);
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < len ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (i + 2 < len ? p[i + 2] : 0);
         buf_put_u8(out, (uint8_t)base64_digits[v >> 18]);
         buf_put_u8(out, (uint8_t)base64_digits[v >> 12 & 63]);
         buf_put_u8(out, (uint8_t)(i + 1 < len ? base64_digits[v >> 6 & 63] : '='));
@@ -83,13 +107,16 @@ static int base64_decode(const uint8_t *p, uint32_t len, struct buf *out, struct
         uint32_t digit = 0;
         if (c == '=') {
             if (have < 2 || (pad && have + pad != 3))
-                return err_set(err, ERR_INVALID_PARAMETER_VALUE, "unexpected \"=\" while decoding base64 sequence");
+                return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                               "unexpected \"=\" while decoding base64 sequence");
             pad++;
         } else {
             const char *at = c && !pad ? strchr(base64_digits, c) : NULL;
             if (!at)
-                return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid symbol \"%.*s\" found while decoding "
-                               "base64 sequence", (int)text_char_len(p + i, p + len), p + i);
+                return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                               "invalid symbol \"%.*s\" found while decoding "
+                               "base64 sequence",
+                               (int)text_char_len(p + i, p + len), p + i);
             digit = (uint32_t)(at - base64_digits);
             have++;
         }
@@ -105,12 +132,14 @@ static int base64_decode(const uint8_t *p, uint32_t len, struct buf *out, struct
     }
     if (have + pad) {
         err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid base64 end sequence");
-        return err_hint(err, "Input data is missing padding, is truncated, or is otherwise corrupted.");
+        return err_hint(err,
+                        "Input data is missing padding, is truncated, or is otherwise corrupted.");
     }
     return 0;
 }
 
-/* escape shows zero bytes and those above 127 in octal; unlike bytea's own form it leaves control characters. */
+/* escape shows zero bytes and those above 127 in octal; unlike bytea's own form it leaves control
+ * characters. */
 static void escape_encode(const uint8_t *p, uint32_t len, struct buf *out)
 {
     for (uint32_t i = 0; i < len; i++) {
@@ -131,10 +160,18 @@ KERNEL(binary_encode)
         const struct bytes_view *v = arg_bytes(call, 0, row);
         buf_reset(&text);
         switch (encoding_of(arg_bytes(call, 1, row))) {
-        case ENC_HEX: bytea_out(false, view_data(v), v->len, &text); break;
-        case ENC_BASE64: base64_encode(view_data(v), v->len, &text); break;
-        case ENC_ESCAPE: escape_encode(view_data(v), v->len, &text); break;
-        case ENC_NONE: buf_done(&text); return fail_row(call, i, unknown_encoding(arg_bytes(call, 1, row), err));
+        case ENC_HEX:
+            bytea_out(false, view_data(v), v->len, &text);
+            break;
+        case ENC_BASE64:
+            base64_encode(view_data(v), v->len, &text);
+            break;
+        case ENC_ESCAPE:
+            escape_encode(view_data(v), v->len, &text);
+            break;
+        case ENC_NONE:
+            buf_done(&text);
+            return fail_row(call, i, unknown_encoding(arg_bytes(call, 1, row), err));
         }
         bool hex = encoding_of(arg_bytes(call, 1, row)) == ENC_HEX;
         out_bytes(call, row, text.data + (hex ? 2 : 0), text.len - (hex ? 2 : 0));
@@ -143,7 +180,8 @@ KERNEL(binary_encode)
     return 0;
 }
 
-static int decode_row(struct func_call *call, uint32_t row, struct buf *text, struct datum *out, struct err *err)
+static int decode_row(struct func_call *call, uint32_t row, struct buf *text, struct datum *out,
+                      struct err *err)
 {
     const struct bytes_view *v = arg_bytes(call, 0, row);
     switch (encoding_of(arg_bytes(call, 1, row))) {
@@ -151,13 +189,15 @@ static int decode_row(struct func_call *call, uint32_t row, struct buf *text, st
         buf_put_text(text, "\\x");
         buf_put(text, view_data(v), v->len);
         return bytea_in((const char *)text->data, text->len, call->arena, out, err);
-    case ENC_ESCAPE: return bytea_in((const char *)view_data(v), v->len, call->arena, out, err);
+    case ENC_ESCAPE:
+        return bytea_in((const char *)view_data(v), v->len, call->arena, out, err);
     case ENC_BASE64: {
         int rc = base64_decode(view_data(v), v->len, text, err);
         out->u.bytes = view_copy(call->arena, text->data, (uint32_t)text->len);
         return rc;
     }
-    case ENC_NONE: break;
+    case ENC_NONE:
+        break;
     }
     return unknown_encoding(arg_bytes(call, 1, row), err);
 }
@@ -180,18 +220,21 @@ KERNEL(binary_decode)
     return 0;
 }
 
-/* ---- conversions: the database is UTF-8 ------------------------------------------------------------------- */
+/* ---- conversions: the database is UTF-8
+ * ------------------------------------------------------------------- */
 
 static bool is_utf8_name(const struct bytes_view *v)
 {
     const char *p = (const char *)view_data(v);
-    return (v->len == 4 && strncasecmp(p, "utf8", 4) == 0) || (v->len == 5 && strncasecmp(p, "utf-8", 5) == 0);
+    return (v->len == 4 && strncasecmp(p, "utf8", 4) == 0) ||
+           (v->len == 5 && strncasecmp(p, "utf-8", 5) == 0);
 }
 
 static int other_encoding(const struct bytes_view *v, struct err *err)
 {
-    return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "conversion from or to encoding \"%.*s\" is not supported yet",
-                   (int)v->len, (const char *)view_data(v));
+    return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                   "conversion from or to encoding \"%.*s\" is not supported yet", (int)v->len,
+                   (const char *)view_data(v));
 }
 
 KERNEL(pg_convert_from)
@@ -256,12 +299,13 @@ KERNEL(PG_char_to_encoding)
     return 0;
 }
 
-/* ---- bytes and bits ----------------------------------------------------------------------------------------- */
+/* ---- bytes and bits
+ * ----------------------------------------------------------------------------------------- */
 
 static int index_error(int64_t at, int64_t max, struct err *err)
 {
-    return err_set(err, ERR_ARRAY_SUBSCRIPT_ERROR, "index %lld out of valid range, 0..%lld", (long long)at,
-                   (long long)max);
+    return err_set(err, ERR_ARRAY_SUBSCRIPT_ERROR, "index %lld out of valid range, 0..%lld",
+                   (long long)at, (long long)max);
 }
 
 KERNEL(byteaGetByte)
@@ -315,7 +359,8 @@ KERNEL(byteaSetBit)
         if (at < 0 || at >= (int64_t)v->len * 8)
             return fail_row(call, i, index_error(at, (int64_t)v->len * 8 - 1, err));
         if (bit != 0 && bit != 1)
-            return fail_row(call, i, err_set(err, ERR_INVALID_PARAMETER_VALUE, "new bit must be 0 or 1"));
+            return fail_row(call, i,
+                            err_set(err, ERR_INVALID_PARAMETER_VALUE, "new bit must be 0 or 1"));
         uint8_t *copy = arena_memdup(call->arena, view_data(v), v->len);
         copy[at / 8] = (uint8_t)((copy[at / 8] & ~(1 << (at % 8))) | bit << (at % 8));
         out_view(call, row, view_of(copy, v->len));

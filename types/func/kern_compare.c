@@ -1,6 +1,5 @@
 /* Comparison kernels of fixed-width types: integers, floats, booleans, OIDs, dates and times. */
-#include "types/func/kern_int.h"
-
+#include "types/func/kern.h"
 #include "types/type/datetime.h"
 
 /* NaN equals NaN and is greater than every number; no branch, so that loops vectorize. */
@@ -126,7 +125,8 @@ static inline int compare_f64(double x, double y)
 #undef B_Y
 #undef B_R
 
-/* Dates against timestamps: a date beyond the timestamps' range is beyond every finite timestamp. */
+/* Dates against timestamps: a date beyond the timestamps' range is beyond every finite timestamp.
+ */
 static inline int compare_date_timestamp(int32_t d, int64_t ts)
 {
     int64_t us;
@@ -150,7 +150,8 @@ static inline int compare_date_timestamptz(const struct func_call *call, int32_t
         return ts == DATETIME_MINUS_INFINITY ? 1 : -1;
     return (us > ts) - (us < ts);
 }
-static inline int compare_timestamp_timestamptz(const struct func_call *call, int64_t local, int64_t ts)
+static inline int compare_timestamp_timestamptz(const struct func_call *call, int64_t local,
+                                                int64_t ts)
 {
     int64_t us = local;
     int over = 0;

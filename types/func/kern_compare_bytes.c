@@ -1,6 +1,5 @@
 /* Comparison kernels of byte strings: text, name, char(n), bytea, "char", uuid, interval. */
-#include "types/func/kern_int.h"
-
+#include "types/func/kern.h"
 #include "types/type/datetime.h"
 #include "types/type/text.h"
 
@@ -461,7 +460,10 @@ static inline bool same_views(const struct bytes_view *x, const struct bytes_vie
 #define C_CMP(x, y) timetz_compare(&(x), &(y))
 #include "types/func/kern_compare_tmpl.h"
 
-static inline int sign_of(int cmp) { return (cmp > 0) - (cmp < 0); }
+static inline int sign_of(int cmp)
+{
+    return (cmp > 0) - (cmp < 0);
+}
 #define B_NAME bttextcmp
 #define B_X struct bytes_view
 #define B_Y struct bytes_view

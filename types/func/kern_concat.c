@@ -1,12 +1,13 @@
-/* Functions over "any" that go through text: concat, concat_ws, format, || with a non-text side; casts between strings. */
-#include "types/func/kern_int.h"
-
-#include "types/type/text.h"
-
+/* Functions over "any" that go through text: concat, concat_ws, format, || with a non-text side;
+ * casts between strings. */
 #include <stdlib.h>
 
+#include "types/func/kern.h"
+#include "types/type/text.h"
+
 /* The text form of an argument of any type. */
-static int put_arg_text(const struct func_call *call, uint32_t arg, uint32_t row, struct buf *out, struct err *err)
+static int put_arg_text(const struct func_call *call, uint32_t arg, uint32_t row, struct buf *out,
+                        struct err *err)
 {
     struct datum d = vec_datum(&call->args[arg], row);
     if (d.null)
@@ -51,11 +52,23 @@ static int concat_rows(struct func_call *call, bool separator, struct err *err)
     return finish(call, &text, 0, 0);
 }
 
-KERNEL(text_concat) { return concat_rows(call, false, err); }
-KERNEL(text_concat_ws) { return concat_rows(call, true, err); }
+KERNEL(text_concat)
+{
+    return concat_rows(call, false, err);
+}
+KERNEL(text_concat_ws)
+{
+    return concat_rows(call, true, err);
+}
 /* text || any, any || text: strict, the text form of the other side */
-KERNEL(sql_2003) { return concat_rows(call, false, err); }
-KERNEL(sql_2004) { return concat_rows(call, false, err); }
+KERNEL(sql_2003)
+{
+    return concat_rows(call, false, err);
+}
+KERNEL(sql_2004)
+{
+    return concat_rows(call, false, err);
+}
 
 static int quote_any(struct func_call *call, struct err *err)
 {
@@ -80,10 +93,16 @@ static int quote_any(struct func_call *call, struct err *err)
     return finish(call, &text, 0, 0);
 }
 
-KERNEL(sql_1285) { return quote_any(call, err); }
-KERNEL(sql_1290) { return quote_any(call, err); }
+KERNEL(sql_1285)
+{
+    return quote_any(call, err);
+}
+KERNEL(sql_1290)
+{
+    return quote_any(call, err);
+}
 
-/* ---- format ------------------------------------------------------------------------------------------------ */
+/* ---- format -------------------------------------------------------------------------------- */
 
 struct format {
     struct func_call *call;
@@ -105,7 +124,8 @@ static int put_converted(struct format *f, char kind, uint32_t arg, int64_t widt
     bool null = arg_null(f->call, arg, f->row);
     int rc = 0;
     if (null && kind == 'I')
-        rc = err_set(f->err, ERR_NULL_VALUE_NOT_ALLOWED, "null values cannot be formatted as an SQL identifier");
+        rc = err_set(f->err, ERR_NULL_VALUE_NOT_ALLOWED,
+                     "null values cannot be formatted as an SQL identifier");
     else
         rc = put_arg_text(f->call, arg, f->row, &raw, f->err);
     if (rc == 0 && kind == 'I')
@@ -205,7 +225,8 @@ static int put_specifier(struct format *f, const uint8_t **p, const uint8_t *end
     }
     char kind = (char)*(*p)++;
     if (kind != 's' && kind != 'I' && kind != 'L') {
-        err_set(f->err, ERR_INVALID_PARAMETER_VALUE, "unrecognized format() type specifier \"%c\"", kind);
+        err_set(f->err, ERR_INVALID_PARAMETER_VALUE, "unrecognized format() type specifier \"%c\"",
+                kind);
         return err_hint(f->err, "For a single \"%%\" use \"%%%%\".");
     }
     uint32_t arg = 0;
@@ -252,10 +273,17 @@ static int format_rows(struct func_call *call, struct err *err)
     return finish(call, &text, 0, 0);
 }
 
-KERNEL(text_format) { return format_rows(call, err); }
-KERNEL(text_format_nv) { return format_rows(call, err); }
+KERNEL(text_format)
+{
+    return format_rows(call, err);
+}
+KERNEL(text_format_nv)
+{
+    return format_rows(call, err);
+}
 
-/* ---- casts between strings ------------------------------------------------------------------------------------ */
+/* ---- casts between strings
+ * ------------------------------------------------------------------------------------ */
 
 static int copy_rows(struct func_call *call)
 {
@@ -274,8 +302,14 @@ static void out_name(struct func_call *call, uint32_t row, const uint8_t *p, siz
     out_bytes(call, row, p, keep);
 }
 
-KERNEL(name_text) { return copy_rows(call); }
-KERNEL(name_bpchar) { return copy_rows(call); }
+KERNEL(name_text)
+{
+    return copy_rows(call);
+}
+KERNEL(name_bpchar)
+{
+    return copy_rows(call);
+}
 
 KERNEL(text_name)
 {
@@ -316,8 +350,14 @@ static int char_rows(struct func_call *call)
     return 0;
 }
 
-KERNEL(char_text) { return char_rows(call); }
-KERNEL(char_bpchar) { return char_rows(call); }
+KERNEL(char_text)
+{
+    return char_rows(call);
+}
+KERNEL(char_bpchar)
+{
+    return char_rows(call);
+}
 
 KERNEL(text_char)
 {
@@ -326,8 +366,8 @@ KERNEL(text_char)
         const struct bytes_view *v = arg_bytes(call, 0, row);
         const uint8_t *p = view_data(v);
         uint8_t c = v->len ? p[0] : 0;
-        if (v->len == 4 && c == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
-            p[3] <= '7')
+        if (v->len == 4 && c == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' &&
+            p[3] >= '0' && p[3] <= '7')
             c = (uint8_t)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
         out_bytes(call, row, &c, c != 0);
     }
@@ -350,7 +390,8 @@ KERNEL(i4tochar)
         uint32_t row = call_row(call, i);
         int32_t v = arg_i32(call, 0, row);
         if (v < INT8_MIN || v > INT8_MAX)
-            return fail_row(call, i, err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "\"char\" out of range"));
+            return fail_row(call, i,
+                            err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "\"char\" out of range"));
         uint8_t c = (uint8_t)v;
         out_bytes(call, row, &c, c != 0);
     }
@@ -373,7 +414,8 @@ static int coerce_rows(struct func_call *call, uint32_t type, struct err *err)
         uint32_t row = call_row(call, i);
         struct datum v = vec_datum(&call->args[0], row), out;
         bool is_explicit = call->n_args > 2 && arg_bool(call, 2, row);
-        int rc = type_coerce_length(type, arg_i32(call, 1, row), is_explicit, &v, call->arena, &out, err);
+        int rc = type_coerce_length(type, arg_i32(call, 1, row), is_explicit, &v, call->arena, &out,
+                                    err);
         if (rc)
             return fail_row(call, i, rc);
         vec_put(call->out, row, &out, call->arena);
@@ -381,13 +423,34 @@ static int coerce_rows(struct func_call *call, uint32_t type, struct err *err)
     return 0;
 }
 
-KERNEL(varchar) { return coerce_rows(call, TYPE_VARCHAR, err); }
-KERNEL(bpchar) { return coerce_rows(call, TYPE_BPCHAR, err); }
-KERNEL(time_scale) { return coerce_rows(call, TYPE_TIME, err); }
-KERNEL(timetz_scale) { return coerce_rows(call, TYPE_TIMETZ, err); }
-KERNEL(timestamp_scale) { return coerce_rows(call, TYPE_TIMESTAMP, err); }
-KERNEL(timestamptz_scale) { return coerce_rows(call, TYPE_TIMESTAMPTZ, err); }
-KERNEL(interval_scale) { return coerce_rows(call, TYPE_INTERVAL, err); }
+KERNEL(varchar)
+{
+    return coerce_rows(call, TYPE_VARCHAR, err);
+}
+KERNEL(bpchar)
+{
+    return coerce_rows(call, TYPE_BPCHAR, err);
+}
+KERNEL(time_scale)
+{
+    return coerce_rows(call, TYPE_TIME, err);
+}
+KERNEL(timetz_scale)
+{
+    return coerce_rows(call, TYPE_TIMETZ, err);
+}
+KERNEL(timestamp_scale)
+{
+    return coerce_rows(call, TYPE_TIMESTAMP, err);
+}
+KERNEL(timestamptz_scale)
+{
+    return coerce_rows(call, TYPE_TIMESTAMPTZ, err);
+}
+KERNEL(interval_scale)
+{
+    return coerce_rows(call, TYPE_INTERVAL, err);
+}
 
 KERNEL(text_regclass)
 {
@@ -395,7 +458,8 @@ KERNEL(text_regclass)
         uint32_t row = call_row(call, i);
         const struct bytes_view *v = arg_bytes(call, 0, row);
         struct datum out;
-        int rc = type_in(call->env, TYPE_REGCLASS, -1, (const char *)view_data(v), v->len, call->arena, &out, err);
+        int rc = type_in(call->env, TYPE_REGCLASS, -1, (const char *)view_data(v), v->len,
+                         call->arena, &out, err);
         if (rc)
             return fail_row(call, i, rc);
         out_i64(call, row, out.u.i64);
@@ -403,7 +467,8 @@ KERNEL(text_regclass)
     return 0;
 }
 
-/* ---- nulls and types ----------------------------------------------------------------------------------------- */
+/* ---- nulls and types
+ * ----------------------------------------------------------------------------------------- */
 
 static int count_nulls(struct func_call *call, bool nulls)
 {
@@ -417,8 +482,14 @@ static int count_nulls(struct func_call *call, bool nulls)
     return 0;
 }
 
-KERNEL(pg_num_nulls) { return count_nulls(call, true); }
-KERNEL(pg_num_nonnulls) { return count_nulls(call, false); }
+KERNEL(pg_num_nulls)
+{
+    return count_nulls(call, true);
+}
+KERNEL(pg_num_nonnulls)
+{
+    return count_nulls(call, false);
+}
 
 KERNEL(pg_typeof)
 {

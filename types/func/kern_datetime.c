@@ -1,14 +1,23 @@
-/* Date and time kernels: arithmetic, casts between the types, zones. What depends on the zone takes it from the environment. */
-#include "types/func/kern_int.h"
+/* Date and time kernels: arithmetic, casts between the types, zones. What depends on the zone takes
+ * it from the environment. */
+#include <math.h>
 
+#include "types/func/kern.h"
 #include "types/type/datetime.h"
 #include "types/type/numeric.h"
 
-#include <math.h>
-
-static int timestamp_range(struct err *err) { return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range"); }
-static int date_range(struct err *err) { return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range"); }
-static int interval_range(struct err *err) { return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "interval out of range"); }
+static int timestamp_range(struct err *err)
+{
+    return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range");
+}
+static int date_range(struct err *err)
+{
+    return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range");
+}
+static int interval_range(struct err *err)
+{
+    return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "interval out of range");
+}
 
 static struct interval arg_interval(const struct func_call *call, uint32_t arg, uint32_t row)
 {
@@ -31,7 +40,8 @@ static int64_t time_modulo(int64_t us)
     return us < 0 ? us + US_PER_DAY : us;
 }
 
-/* ---- date and integer ------------------------------------------------------------------------------------ */
+/* ---- date and integer
+ * ------------------------------------------------------------------------------------ */
 
 static int shift_date(struct func_call *call, uint32_t date_arg, int sign, struct err *err)
 {
@@ -46,9 +56,18 @@ static int shift_date(struct func_call *call, uint32_t date_arg, int sign, struc
     return 0;
 }
 
-KERNEL(date_pli) { return shift_date(call, 0, 1, err); }
-KERNEL(date_mii) { return shift_date(call, 0, -1, err); }
-KERNEL(sql_2550) { return shift_date(call, 1, 1, err); }
+KERNEL(date_pli)
+{
+    return shift_date(call, 0, 1, err);
+}
+KERNEL(date_mii)
+{
+    return shift_date(call, 0, -1, err);
+}
+KERNEL(sql_2550)
+{
+    return shift_date(call, 1, 1, err);
+}
 
 KERNEL(date_mi)
 {
@@ -56,43 +75,49 @@ KERNEL(date_mi)
         uint32_t row = call_row(call, i);
         int32_t a = arg_i32(call, 0, row), b = arg_i32(call, 1, row);
         if (!date_finite(a) || !date_finite(b))
-            return fail_row(call, i,
-                            err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "cannot subtract infinite dates"));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "cannot subtract infinite dates"));
         out_i32(call, row, a - b);
     }
     return 0;
 }
 
-/* ---- plus and minus interval -------------------------------------------------------------------------------- */
+/* ---- plus and minus interval
+ * -------------------------------------------------------------------------------- */
 
 static int to_timestamp_value(int32_t days, int64_t *us, struct err *err)
 {
-    return datetime_date_to_timestamp(days, us) ? err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
-                                                           "date out of range for timestamp")
-                                                : 0;
+    return datetime_date_to_timestamp(days, us)
+               ? err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range for timestamp")
+               : 0;
 }
 
 static bool negate_interval(struct interval *iv)
 {
-    return !__builtin_sub_overflow(0, iv->us, &iv->us) && !__builtin_sub_overflow(0, iv->days, &iv->days) &&
+    return !__builtin_sub_overflow(0, iv->us, &iv->us) &&
+           !__builtin_sub_overflow(0, iv->days, &iv->days) &&
            !__builtin_sub_overflow(0, iv->months, &iv->months);
 }
 
 enum point { POINT_DATE, POINT_LOCAL, POINT_INSTANT };
 
-static int shift_point(struct func_call *call, enum point kind, uint32_t point_arg, bool minus, struct err *err)
+static int shift_point(struct func_call *call, enum point kind, uint32_t point_arg, bool minus,
+                       struct err *err)
 {
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
         struct interval iv = arg_interval(call, 1 - point_arg, row);
         int64_t us = 0;
-        int rc = kind == POINT_DATE ? to_timestamp_value(arg_i32(call, point_arg, row), &us, err) : 0;
+        int rc =
+            kind == POINT_DATE ? to_timestamp_value(arg_i32(call, point_arg, row), &us, err) : 0;
         if (kind != POINT_DATE)
             us = arg_i64(call, point_arg, row);
         if (rc == 0 && minus && !negate_interval(&iv))
             rc = interval_range(err);
         if (rc == 0)
-            rc = datetime_add_interval(kind == POINT_INSTANT ? call->env->zone : NULL, us, &iv, &us, err);
+            rc = datetime_add_interval(kind == POINT_INSTANT ? call->env->zone : NULL, us, &iv, &us,
+                                       err);
         if (rc)
             return fail_row(call, i, rc);
         out_i64(call, row, us);
@@ -100,15 +125,42 @@ static int shift_point(struct func_call *call, enum point kind, uint32_t point_a
     return 0;
 }
 
-KERNEL(timestamp_pl_interval) { return shift_point(call, POINT_LOCAL, 0, false, err); }
-KERNEL(timestamp_mi_interval) { return shift_point(call, POINT_LOCAL, 0, true, err); }
-KERNEL(timestamptz_pl_interval) { return shift_point(call, POINT_INSTANT, 0, false, err); }
-KERNEL(timestamptz_mi_interval) { return shift_point(call, POINT_INSTANT, 0, true, err); }
-KERNEL(date_pl_interval) { return shift_point(call, POINT_DATE, 0, false, err); }
-KERNEL(date_mi_interval) { return shift_point(call, POINT_DATE, 0, true, err); }
-KERNEL(sql_2548) { return shift_point(call, POINT_LOCAL, 1, false, err); }
-KERNEL(sql_2549) { return shift_point(call, POINT_INSTANT, 1, false, err); }
-KERNEL(sql_2546) { return shift_point(call, POINT_DATE, 1, false, err); }
+KERNEL(timestamp_pl_interval)
+{
+    return shift_point(call, POINT_LOCAL, 0, false, err);
+}
+KERNEL(timestamp_mi_interval)
+{
+    return shift_point(call, POINT_LOCAL, 0, true, err);
+}
+KERNEL(timestamptz_pl_interval)
+{
+    return shift_point(call, POINT_INSTANT, 0, false, err);
+}
+KERNEL(timestamptz_mi_interval)
+{
+    return shift_point(call, POINT_INSTANT, 0, true, err);
+}
+KERNEL(date_pl_interval)
+{
+    return shift_point(call, POINT_DATE, 0, false, err);
+}
+KERNEL(date_mi_interval)
+{
+    return shift_point(call, POINT_DATE, 0, true, err);
+}
+KERNEL(sql_2548)
+{
+    return shift_point(call, POINT_LOCAL, 1, false, err);
+}
+KERNEL(sql_2549)
+{
+    return shift_point(call, POINT_INSTANT, 1, false, err);
+}
+KERNEL(sql_2546)
+{
+    return shift_point(call, POINT_DATE, 1, false, err);
+}
 
 static int shift_time(struct func_call *call, uint32_t time_arg, int sign)
 {
@@ -120,9 +172,18 @@ static int shift_time(struct func_call *call, uint32_t time_arg, int sign)
     return 0;
 }
 
-KERNEL(time_pl_interval) { return shift_time(call, 0, 1); }
-KERNEL(time_mi_interval) { return shift_time(call, 0, -1); }
-KERNEL(sql_1848) { return shift_time(call, 1, 1); }
+KERNEL(time_pl_interval)
+{
+    return shift_time(call, 0, 1);
+}
+KERNEL(time_mi_interval)
+{
+    return shift_time(call, 0, -1);
+}
+KERNEL(sql_1848)
+{
+    return shift_time(call, 1, 1);
+}
 
 static int shift_timetz(struct func_call *call, uint32_t time_arg, int sign)
 {
@@ -136,11 +197,21 @@ static int shift_timetz(struct func_call *call, uint32_t time_arg, int sign)
     return 0;
 }
 
-KERNEL(timetz_pl_interval) { return shift_timetz(call, 0, 1); }
-KERNEL(timetz_mi_interval) { return shift_timetz(call, 0, -1); }
-KERNEL(sql_2547) { return shift_timetz(call, 1, 1); }
+KERNEL(timetz_pl_interval)
+{
+    return shift_timetz(call, 0, 1);
+}
+KERNEL(timetz_mi_interval)
+{
+    return shift_timetz(call, 0, -1);
+}
+KERNEL(sql_2547)
+{
+    return shift_timetz(call, 1, 1);
+}
 
-/* ---- differences ---------------------------------------------------------------------------------------------- */
+/* ---- differences
+ * ---------------------------------------------------------------------------------------------- */
 
 static void split_days(struct interval *iv)
 {
@@ -156,8 +227,9 @@ KERNEL(timestamp_mi)
         int64_t a = arg_i64(call, 0, row), b = arg_i64(call, 1, row);
         struct interval iv = {0};
         if (!datetime_finite(a) || !datetime_finite(b))
-            return fail_row(call, i, err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
-                                             "cannot subtract infinite timestamps"));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "cannot subtract infinite timestamps"));
         if (__builtin_sub_overflow(a, b, &iv.us))
             return fail_row(call, i, interval_range(err));
         split_days(&iv);
@@ -176,7 +248,8 @@ KERNEL(time_mi_time)
     return 0;
 }
 
-/* Years, months and days between two local times, symbolically: borrowing goes by the month of the earlier one. */
+/* Years, months and days between two local times, symbolically: borrowing goes by the month of the
+ * earlier one. */
 static struct interval age_between(int64_t a, int64_t b)
 {
     struct datetime x, y;
@@ -215,7 +288,8 @@ static int age_rows(struct func_call *call, bool instants, bool from_today, stru
     }
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
-        int64_t a = from_today ? today : arg_i64(call, 0, row), b = arg_i64(call, from_today ? 0 : 1, row);
+        int64_t a = from_today ? today : arg_i64(call, 0, row),
+                b = arg_i64(call, from_today ? 0 : 1, row);
         if (!datetime_finite(a) || !datetime_finite(b))
             return fail_row(call, i, timestamp_range(err));
         if (!from_today)
@@ -227,12 +301,25 @@ static int age_rows(struct func_call *call, bool instants, bool from_today, stru
     return 0;
 }
 
-KERNEL(timestamp_age) { return age_rows(call, false, false, err); }
-KERNEL(timestamptz_age) { return age_rows(call, true, false, err); }
-KERNEL(sql_1386) { return age_rows(call, true, true, err); }
-KERNEL(sql_2059) { return age_rows(call, false, true, err); }
+KERNEL(timestamp_age)
+{
+    return age_rows(call, false, false, err);
+}
+KERNEL(timestamptz_age)
+{
+    return age_rows(call, true, false, err);
+}
+KERNEL(sql_1386)
+{
+    return age_rows(call, true, true, err);
+}
+KERNEL(sql_2059)
+{
+    return age_rows(call, false, true, err);
+}
 
-/* ---- date and time together -------------------------------------------------------------------------------------- */
+/* ---- date and time together
+ * -------------------------------------------------------------------------------------- */
 
 static int join_date_time(struct func_call *call, uint32_t date_arg, struct err *err)
 {
@@ -252,8 +339,14 @@ static int join_date_time(struct func_call *call, uint32_t date_arg, struct err 
     return 0;
 }
 
-KERNEL(datetime_timestamp) { return join_date_time(call, 0, err); }
-KERNEL(sql_1296) { return join_date_time(call, 1, err); }
+KERNEL(datetime_timestamp)
+{
+    return join_date_time(call, 0, err);
+}
+KERNEL(sql_1296)
+{
+    return join_date_time(call, 1, err);
+}
 
 static int join_date_timetz(struct func_call *call, uint32_t date_arg, struct err *err)
 {
@@ -274,19 +367,28 @@ static int join_date_timetz(struct func_call *call, uint32_t date_arg, struct er
     return 0;
 }
 
-KERNEL(datetimetz_timestamptz) { return join_date_timetz(call, 0, err); }
-KERNEL(sql_1298) { return join_date_timetz(call, 1, err); }
+KERNEL(datetimetz_timestamptz)
+{
+    return join_date_timetz(call, 0, err);
+}
+KERNEL(sql_1298)
+{
+    return join_date_timetz(call, 1, err);
+}
 
-/* ---- interval arithmetic ---------------------------------------------------------------------------------------- */
+/* ---- interval arithmetic
+ * ---------------------------------------------------------------------------------------- */
 
 static int add_intervals(struct func_call *call, bool minus, struct err *err)
 {
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
         struct interval a = arg_interval(call, 0, row), b = arg_interval(call, 1, row);
-        bool over = minus ? __builtin_sub_overflow(a.us, b.us, &a.us) | __builtin_sub_overflow(a.days, b.days, &a.days) |
+        bool over = minus ? __builtin_sub_overflow(a.us, b.us, &a.us) |
+                                __builtin_sub_overflow(a.days, b.days, &a.days) |
                                 __builtin_sub_overflow(a.months, b.months, &a.months)
-                          : __builtin_add_overflow(a.us, b.us, &a.us) | __builtin_add_overflow(a.days, b.days, &a.days) |
+                          : __builtin_add_overflow(a.us, b.us, &a.us) |
+                                __builtin_add_overflow(a.days, b.days, &a.days) |
                                 __builtin_add_overflow(a.months, b.months, &a.months);
         if (over)
             return fail_row(call, i, interval_range(err));
@@ -295,8 +397,14 @@ static int add_intervals(struct func_call *call, bool minus, struct err *err)
     return 0;
 }
 
-KERNEL(interval_pl) { return add_intervals(call, false, err); }
-KERNEL(interval_mi) { return add_intervals(call, true, err); }
+KERNEL(interval_pl)
+{
+    return add_intervals(call, false, err);
+}
+KERNEL(interval_mi)
+{
+    return add_intervals(call, true, err);
+}
 
 KERNEL(interval_um)
 {
@@ -310,7 +418,8 @@ KERNEL(interval_um)
     return 0;
 }
 
-static int scale_interval(struct func_call *call, uint32_t interval_arg, bool divide, struct err *err)
+static int scale_interval(struct func_call *call, uint32_t interval_arg, bool divide,
+                          struct err *err)
 {
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
@@ -324,9 +433,18 @@ static int scale_interval(struct func_call *call, uint32_t interval_arg, bool di
     return 0;
 }
 
-KERNEL(interval_mul) { return scale_interval(call, 0, false, err); }
-KERNEL(mul_d_interval) { return scale_interval(call, 1, false, err); }
-KERNEL(interval_div) { return scale_interval(call, 0, true, err); }
+KERNEL(interval_mul)
+{
+    return scale_interval(call, 0, false, err);
+}
+KERNEL(mul_d_interval)
+{
+    return scale_interval(call, 1, false, err);
+}
+KERNEL(interval_div)
+{
+    return scale_interval(call, 0, true, err);
+}
 
 static void match_signs_days(struct interval *iv)
 {
@@ -380,11 +498,20 @@ static int justify(struct func_call *call, bool hours, bool days, struct err *er
     return 0;
 }
 
-KERNEL(interval_justify_hours) { return justify(call, true, false, err); }
-KERNEL(interval_justify_days) { return justify(call, false, true, err); }
-KERNEL(interval_justify_interval) { return justify(call, true, true, err); }
+KERNEL(interval_justify_hours)
+{
+    return justify(call, true, false, err);
+}
+KERNEL(interval_justify_days)
+{
+    return justify(call, false, true, err);
+}
+KERNEL(interval_justify_interval)
+{
+    return justify(call, true, true, err);
+}
 
-/* ---- casts -------------------------------------------------------------------------------------------------------- */
+/* ---- casts --------------------------------------------------------------------------------- */
 
 KERNEL(date_timestamp)
 {
@@ -435,8 +562,14 @@ static int date_rows(struct func_call *call, bool instants)
     return 0;
 }
 
-KERNEL(timestamp_date) { return date_rows(call, false); }
-KERNEL(timestamptz_date) { return date_rows(call, true); }
+KERNEL(timestamp_date)
+{
+    return date_rows(call, false);
+}
+KERNEL(timestamptz_date)
+{
+    return date_rows(call, true);
+}
 
 static int time_rows(struct func_call *call, bool instants)
 {
@@ -454,8 +587,14 @@ static int time_rows(struct func_call *call, bool instants)
     return 0;
 }
 
-KERNEL(timestamp_time) { return time_rows(call, false); }
-KERNEL(timestamptz_time) { return time_rows(call, true); }
+KERNEL(timestamp_time)
+{
+    return time_rows(call, false);
+}
+KERNEL(timestamptz_time)
+{
+    return time_rows(call, true);
+}
 
 KERNEL(timestamptz_timetz)
 {
@@ -522,7 +661,8 @@ KERNEL(time_timetz)
 {
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
-        struct timetz t = {.us = arg_i64(call, 0, row), .zone = -tz_at(call->env->zone, call->env->now_us).seconds};
+        struct timetz t = {.us = arg_i64(call, 0, row),
+                           .zone = -tz_at(call->env->zone, call->env->now_us).seconds};
         out_timetz(call, row, &t);
     }
     return 0;
@@ -543,20 +683,24 @@ KERNEL(float8_timestamptz)
         uint32_t row = call_row(call, i);
         double s = arg_f64(call, 0, row);
         if (isnan(s))
-            return fail_row(call, i, err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp cannot be NaN"));
+            return fail_row(call, i,
+                            err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp cannot be NaN"));
         if (isinf(s)) {
             out_i64(call, row, s > 0 ? DATETIME_INFINITY : DATETIME_MINUS_INFINITY);
             continue;
         }
         double us = rint((s - 946684800.0) * 1e6);
         if (!(us >= (double)DATETIME_MIN_US && us < (double)DATETIME_END_US))
-            return fail_row(call, i, err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range: \"%g\"", s));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range: \"%g\"", s));
         out_i64(call, row, (int64_t)us);
     }
     return 0;
 }
 
-/* ---- finiteness, overlaps ------------------------------------------------------------------------------------------- */
+/* ---- finiteness, overlaps
+ * ------------------------------------------------------------------------------------------- */
 
 KERNEL(date_finite)
 {
@@ -579,7 +723,7 @@ KERNEL(interval_finite)
     return 0;
 }
 
-/* ---- make_* ----------------------------------------------------------------------------------------------------------- */
+/* ---- make_* -------------------------------------------------------------------------------- */
 
 /* Year -1 is 1 BC. Ranges are the caller's: only the fields are checked. */
 static bool valid_ymd(int32_t *year, int32_t month, int32_t day)
@@ -595,17 +739,20 @@ KERNEL(make_date)
 {
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
-        int32_t y = arg_i32(call, 0, row), m = arg_i32(call, 1, row), d = arg_i32(call, 2, row), year = y;
+        int32_t y = arg_i32(call, 0, row), m = arg_i32(call, 1, row), d = arg_i32(call, 2, row),
+                year = y;
         if (!valid_ymd(&year, m, d)) {
             year += y < 0 && year == y; /* as it is shown, whichever field was wrong */
-            return fail_row(call, i, err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
-                                             "date field value out of range: %d-%02d-%02d", year, m, d));
+            return fail_row(call, i,
+                            err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
+                                    "date field value out of range: %d-%02d-%02d", year, m, d));
         }
         bool near = year >= -4714 && year <= 5874898;
         int32_t days = near ? date_from_ymd(year, m, d) : 0;
         if (!near || !date_in_range(days))
-            return fail_row(call, i, err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range: %d-%02d-%02d", y,
-                                             m, d));
+            return fail_row(call, i,
+                            err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
+                                    "date out of range: %d-%02d-%02d", y, m, d));
         out_i32(call, row, days);
     }
     return 0;
@@ -613,7 +760,8 @@ KERNEL(make_date)
 
 static bool valid_time(int32_t h, int32_t m, double s, int64_t *us)
 {
-    if (h < 0 || m < 0 || m > 59 || isnan(s) || s < 0 || s > 60 || h > 24 || (h == 24 && (m > 0 || s > 0)))
+    if (h < 0 || m < 0 || m > 59 || isnan(s) || s < 0 || s > 60 || h > 24 ||
+        (h == 24 && (m > 0 || s > 0)))
         return false;
     *us = (h * 60 + m) * US_PER_MIN + (int64_t)rint(s * 1e6);
     return *us <= US_PER_DAY;
@@ -627,8 +775,9 @@ KERNEL(make_time)
         double s = arg_f64(call, 2, row);
         int64_t us;
         if (!valid_time(h, m, s, &us))
-            return fail_row(call, i, err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
-                                             "time field value out of range: %d:%02d:%02g", h, m, s));
+            return fail_row(call, i,
+                            err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
+                                    "time field value out of range: %d:%02d:%02g", h, m, s));
         out_i64(call, row, us);
     }
     return 0;
@@ -636,19 +785,22 @@ KERNEL(make_time)
 
 static int make_point(struct func_call *call, uint32_t row, int64_t *us, struct err *err)
 {
-    int32_t y = arg_i32(call, 0, row), month = arg_i32(call, 1, row), d = arg_i32(call, 2, row), year = y;
+    int32_t y = arg_i32(call, 0, row), month = arg_i32(call, 1, row), d = arg_i32(call, 2, row),
+            year = y;
     int32_t h = arg_i32(call, 3, row), m = arg_i32(call, 4, row);
     double s = arg_f64(call, 5, row);
     int64_t time;
     if (!valid_ymd(&year, month, d))
-        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date field value out of range: %d-%02d-%02d", y, month, d);
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
+                       "date field value out of range: %d-%02d-%02d", y, month, d);
     if (!valid_time(h, m, s, &time))
-        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "time field value out of range: %d:%02d:%02g", h, m, s);
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
+                       "time field value out of range: %d:%02d:%02g", h, m, s);
     bool near = year >= -4714 && year <= 294277;
     int128 v = near ? (int128)date_from_ymd(year, month, d) * US_PER_DAY + time : 0;
     if (!near || v < DATETIME_MIN_US || v >= DATETIME_END_US)
-        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range: %d-%02d-%02d %d:%02d:%02g", y,
-                       month, d, h, m, s);
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
+                       "timestamp out of range: %d-%02d-%02d %d:%02d:%02g", y, month, d, h, m, s);
     *us = (int64_t)v;
     return 0;
 }
@@ -668,8 +820,14 @@ static int make_points(struct func_call *call, bool instants, struct err *err)
     return 0;
 }
 
-KERNEL(make_timestamp) { return make_points(call, false, err); }
-KERNEL(make_timestamptz) { return make_points(call, true, err); }
+KERNEL(make_timestamp)
+{
+    return make_points(call, false, err);
+}
+KERNEL(make_timestamptz)
+{
+    return make_points(call, true, err);
+}
 
 KERNEL(make_interval)
 {
@@ -682,12 +840,13 @@ KERNEL(make_interval)
         double us = rint(s * 1e6);
         if (isinf(s) || isnan(s) || fabs(us) > 9.2e18)
             return fail_row(call, i, interval_range(err));
-        int128 total = (int128)arg_i32(call, 4, row) * US_PER_HOUR + (int128)arg_i32(call, 5, row) * US_PER_MIN +
-                       (int128)us;
-        if (months > INT32_MAX || months < INT32_MIN || days > INT32_MAX || days < INT32_MIN || total > INT64_MAX ||
-            total < INT64_MIN)
+        int128 total = (int128)arg_i32(call, 4, row) * US_PER_HOUR +
+                       (int128)arg_i32(call, 5, row) * US_PER_MIN + (int128)us;
+        if (months > INT32_MAX || months < INT32_MIN || days > INT32_MAX || days < INT32_MIN ||
+            total > INT64_MAX || total < INT64_MIN)
             return fail_row(call, i, interval_range(err));
-        iv = (struct interval){.us = (int64_t)total, .days = (int32_t)days, .months = (int32_t)months};
+        iv = (struct interval){
+            .us = (int64_t)total, .days = (int32_t)days, .months = (int32_t)months};
         out_interval(call, row, &iv);
     }
     return 0;

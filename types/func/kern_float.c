@@ -1,17 +1,22 @@
-/* Floating-point kernels: arithmetic with PostgreSQL's overflow, underflow and zero-divide errors, and the functions of libm. */
-#include "types/func/kern_int.h"
-
+/* Floating-point kernels: arithmetic with PostgreSQL's overflow, underflow and zero-divide errors,
+ * and the functions of libm. */
 #include <math.h>
+
+#include "types/func/kern.h"
 
 enum trouble { FINE, OVERFLOW_, UNDERFLOW_, ZERO_DIVIDE, BAD_INPUT };
 
 static int report(enum trouble t, struct err *err)
 {
     switch (t) {
-    case OVERFLOW_: return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow");
-    case UNDERFLOW_: return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: underflow");
-    case ZERO_DIVIDE: return err_set(err, ERR_DIVISION_BY_ZERO, "division by zero");
-    default: return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "input is out of range");
+    case OVERFLOW_:
+        return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: overflow");
+    case UNDERFLOW_:
+        return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value out of range: underflow");
+    case ZERO_DIVIDE:
+        return err_set(err, ERR_DIVISION_BY_ZERO, "division by zero");
+    default:
+        return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "input is out of range");
     }
 }
 
@@ -38,8 +43,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y float
 #define B_R float
-#define B_OP(x, y, r) (*(r) = (float)(x) + (float)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((float)(x) + (float)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (float)(x) + (float)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((float)(x) + (float)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -50,8 +57,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y float
 #define B_R float
-#define B_OP(x, y, r) (*(r) = (float)(x) - (float)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((float)(x) - (float)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (float)(x) - (float)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((float)(x) - (float)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -62,8 +71,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y float
 #define B_R float
-#define B_OP(x, y, r) (*(r) = (float)(x) * (float)(y), check_product((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_product((double)(x), (double)(y), (double)((float)(x) * (float)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (float)(x) * (float)(y), check_product((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_product((double)(x), (double)(y), (double)((float)(x) * (float)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -74,8 +85,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y float
 #define B_R float
-#define B_OP(x, y, r) (*(r) = (float)(x) / (float)(y), check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_quotient((double)(x), (double)(y), (double)((float)(x) / (float)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (float)(x) / (float)(y), check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_quotient((double)(x), (double)(y), (double)((float)(x) / (float)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -86,8 +99,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) + (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((double)(x) + (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) + (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((double)(x) + (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -98,8 +113,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) - (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((double)(x) - (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) - (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((double)(x) - (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -110,8 +127,11 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) * (double)(y), check_product((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_product((double)(x), (double)(y), (double)((double)(x) * (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) * (double)(y),                                                             \
+     check_product((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_product((double)(x), (double)(y), (double)((double)(x) * (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -122,8 +142,11 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) / (double)(y), check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_quotient((double)(x), (double)(y), (double)((double)(x) / (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) / (double)(y),                                                             \
+     check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_quotient((double)(x), (double)(y), (double)((double)(x) / (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -134,8 +157,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) + (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((double)(x) + (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) + (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((double)(x) + (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -146,8 +171,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) - (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((double)(x) - (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) - (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((double)(x) - (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -158,8 +185,11 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) * (double)(y), check_product((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_product((double)(x), (double)(y), (double)((double)(x) * (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) * (double)(y),                                                             \
+     check_product((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_product((double)(x), (double)(y), (double)((double)(x) * (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -170,8 +200,11 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X float
 #define B_Y double
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) / (double)(y), check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_quotient((double)(x), (double)(y), (double)((double)(x) / (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) / (double)(y),                                                             \
+     check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_quotient((double)(x), (double)(y), (double)((double)(x) / (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -182,8 +215,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y float
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) + (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((double)(x) + (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) + (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((double)(x) + (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -194,8 +229,10 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y float
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) - (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_sum((double)(x), (double)(y), (double)((double)(x) - (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) - (double)(y), check_sum((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_sum((double)(x), (double)(y), (double)((double)(x) - (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -206,8 +243,11 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y float
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) * (double)(y), check_product((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_product((double)(x), (double)(y), (double)((double)(x) * (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) * (double)(y),                                                             \
+     check_product((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_product((double)(x), (double)(y), (double)((double)(x) * (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -218,8 +258,11 @@ static inline enum trouble check_quotient(double x, double y, double r)
 #define B_X double
 #define B_Y float
 #define B_R double
-#define B_OP(x, y, r) (*(r) = (double)(x) / (double)(y), check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
-#define B_FAIL(x, y) report(check_quotient((double)(x), (double)(y), (double)((double)(x) / (double)(y))), err)
+#define B_OP(x, y, r)                                                                              \
+    (*(r) = (double)(x) / (double)(y),                                                             \
+     check_quotient((double)(x), (double)(y), (double)*(r)) != FINE)
+#define B_FAIL(x, y)                                                                               \
+    report(check_quotient((double)(x), (double)(y), (double)((double)(x) / (double)(y))), err)
 #include "types/func/kern_binary_tmpl.h"
 #undef B_OP
 #undef B_X
@@ -304,7 +347,8 @@ static inline enum trouble check_narrow(double x, float r)
 #define U_NAME ftoi2
 #define U_X float
 #define U_R int16_t
-#define U_OP(x, r) (!(rintf(x) >= -32768.0 && rintf(x) < 32768.0) ? 1u : (*(r) = (int16_t)rintf(x), 0u))
+#define U_OP(x, r)                                                                                 \
+    (!(rintf(x) >= -32768.0 && rintf(x) < 32768.0) ? 1u : (*(r) = (int16_t)rintf(x), 0u))
 #define U_FAIL(x) err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "smallint out of range")
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
@@ -314,7 +358,8 @@ static inline enum trouble check_narrow(double x, float r)
 #define U_NAME ftoi4
 #define U_X float
 #define U_R int32_t
-#define U_OP(x, r) (!(rintf(x) >= -2147483648.0 && rintf(x) < 2147483648.0) ? 1u : (*(r) = (int32_t)rintf(x), 0u))
+#define U_OP(x, r)                                                                                 \
+    (!(rintf(x) >= -2147483648.0 && rintf(x) < 2147483648.0) ? 1u : (*(r) = (int32_t)rintf(x), 0u))
 #define U_FAIL(x) err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range")
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
@@ -324,7 +369,10 @@ static inline enum trouble check_narrow(double x, float r)
 #define U_NAME ftoi8
 #define U_X float
 #define U_R int64_t
-#define U_OP(x, r) (!(rintf(x) >= -9223372036854775808.0 && rintf(x) < 9223372036854775808.0) ? 1u : (*(r) = (int64_t)rintf(x), 0u))
+#define U_OP(x, r)                                                                                 \
+    (!(rintf(x) >= -9223372036854775808.0 && rintf(x) < 9223372036854775808.0)                     \
+         ? 1u                                                                                      \
+         : (*(r) = (int64_t)rintf(x), 0u))
 #define U_FAIL(x) err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range")
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
@@ -334,7 +382,8 @@ static inline enum trouble check_narrow(double x, float r)
 #define U_NAME dtoi2
 #define U_X double
 #define U_R int16_t
-#define U_OP(x, r) (!(rint(x) >= -32768.0 && rint(x) < 32768.0) ? 1u : (*(r) = (int16_t)rint(x), 0u))
+#define U_OP(x, r)                                                                                 \
+    (!(rint(x) >= -32768.0 && rint(x) < 32768.0) ? 1u : (*(r) = (int16_t)rint(x), 0u))
 #define U_FAIL(x) err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "smallint out of range")
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
@@ -344,7 +393,8 @@ static inline enum trouble check_narrow(double x, float r)
 #define U_NAME dtoi4
 #define U_X double
 #define U_R int32_t
-#define U_OP(x, r) (!(rint(x) >= -2147483648.0 && rint(x) < 2147483648.0) ? 1u : (*(r) = (int32_t)rint(x), 0u))
+#define U_OP(x, r)                                                                                 \
+    (!(rint(x) >= -2147483648.0 && rint(x) < 2147483648.0) ? 1u : (*(r) = (int32_t)rint(x), 0u))
 #define U_FAIL(x) err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "integer out of range")
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
@@ -354,7 +404,10 @@ static inline enum trouble check_narrow(double x, float r)
 #define U_NAME dtoi8
 #define U_X double
 #define U_R int64_t
-#define U_OP(x, r) (!(rint(x) >= -9223372036854775808.0 && rint(x) < 9223372036854775808.0) ? 1u : (*(r) = (int64_t)rint(x), 0u))
+#define U_OP(x, r)                                                                                 \
+    (!(rint(x) >= -9223372036854775808.0 && rint(x) < 9223372036854775808.0)                       \
+         ? 1u                                                                                      \
+         : (*(r) = (int64_t)rint(x), 0u))
 #define U_FAIL(x) err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range")
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
@@ -414,7 +467,8 @@ static inline enum trouble check_narrow(double x, float r)
 
 static int negative_root(struct err *err)
 {
-    return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER, "cannot take square root of a negative number");
+    return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER,
+                   "cannot take square root of a negative number");
 }
 #define U_NAME dsqrt
 #define U_X double
@@ -430,7 +484,8 @@ static int negative_root(struct err *err)
 static int bad_log(double x, struct err *err)
 {
     return x == 0 ? err_set(err, ERR_INVALID_ARGUMENT_FOR_LOG, "cannot take logarithm of zero")
-                  : err_set(err, ERR_INVALID_ARGUMENT_FOR_LOG, "cannot take logarithm of a negative number");
+                  : err_set(err, ERR_INVALID_ARGUMENT_FOR_LOG,
+                            "cannot take logarithm of a negative number");
 }
 #define U_NAME dlog1
 #define U_X double
@@ -619,7 +674,7 @@ static inline enum trouble check_degrees(double x, double r)
 #define U_NAME radians
 #define U_X double
 #define U_R double
-#define U_OP(x, r) (*(r) = (x) * 0.0174532925199432957692, 0u)
+#define U_OP(x, r) (*(r) = (x)*0.0174532925199432957692, 0u)
 #include "types/func/kern_unary_tmpl.h"
 #undef U_OP
 #undef U_X
@@ -637,7 +692,8 @@ static int power(double x, double y, double *r, struct err *err)
         return 0;
     }
     if (x == 0 && y < 0)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER, "zero raised to a negative power is undefined");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER,
+                       "zero raised to a negative power is undefined");
     if (x < 0 && floor(y) != y)
         return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER,
                        "a negative number raised to a non-integer power yields a complex result");
@@ -673,14 +729,17 @@ KERNEL(dpi)
 static int bucket(double v, double low, double high, int32_t count, int32_t *out, struct err *err)
 {
     if (count <= 0)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "count must be greater than zero");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
+                       "count must be greater than zero");
     if (isnan(v) || isnan(low) || isnan(high))
         return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
                        "operand, lower bound, and upper bound cannot be NaN");
     if (isinf(low) || isinf(high))
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower and upper bounds must be finite");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
+                       "lower and upper bounds must be finite");
     if (low == high)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower bound cannot equal upper bound");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
+                       "lower bound cannot equal upper bound");
     bool up = low < high;
     bool below = up ? v < low : v > low, above = up ? v >= high : v <= high;
     if (above && count == INT32_MAX)
@@ -696,8 +755,8 @@ KERNEL(width_bucket_float8)
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
         int32_t r = 0;
-        int rc = bucket(arg_f64(call, 0, row), arg_f64(call, 1, row), arg_f64(call, 2, row), arg_i32(call, 3, row),
-                        &r, err);
+        int rc = bucket(arg_f64(call, 0, row), arg_f64(call, 1, row), arg_f64(call, 2, row),
+                        arg_i32(call, 3, row), &r, err);
         if (rc)
             return fail_row(call, i, rc);
         out_i32(call, row, r);

@@ -1,7 +1,7 @@
-/* LIKE and ILIKE. A constant pattern of plain pieces between % is matched by searching for the pieces; others by a matcher that backs up
- * to the last % only, which is enough and linear in practice. */
-#include "types/func/kern_int.h"
-
+/* LIKE and ILIKE. A constant pattern of plain pieces between % is matched by searching for the
+ * pieces; others by a matcher that backs up to the last % only, which is enough and linear in
+ * practice. */
+#include "types/func/kern.h"
 #include "types/type/text.h"
 
 enum { PIECES_MAX = 16 };
@@ -14,16 +14,17 @@ struct like_state {
     struct func_state base;
     struct bytes_view pattern; /* what it was made from */
     uint8_t *text;
-    bool simple;      /* pieces and % only */
-    bool from_start;  /* the first piece is anchored */
-    bool to_end;      /* the last piece is anchored */
+    bool simple;     /* pieces and % only */
+    bool from_start; /* the first piece is anchored */
+    bool to_end;     /* the last piece is anchored */
     uint32_t n;
     struct piece pieces[PIECES_MAX];
 };
 
 static int ends_in_escape(struct err *err)
 {
-    return err_set(err, ERR_INVALID_ESCAPE_SEQUENCE, "LIKE pattern must not end with escape character");
+    return err_set(err, ERR_INVALID_ESCAPE_SEQUENCE,
+                   "LIKE pattern must not end with escape character");
 }
 
 /* Cuts a pattern into its plain pieces; simple stays false where _ occurs or there are too many. */
@@ -90,8 +91,8 @@ static bool match_pieces(const struct like_state *st, const uint8_t *p, uint32_t
 }
 
 /* General matcher. chars: _ takes a character (else a byte). */
-static int match_general(const uint8_t *s, const uint8_t *s_end, const uint8_t *p, const uint8_t *p_end, bool chars,
-                         bool *out, struct err *err)
+static int match_general(const uint8_t *s, const uint8_t *s_end, const uint8_t *p,
+                         const uint8_t *p_end, bool chars, bool *out, struct err *err)
 {
     const uint8_t *back_p = NULL, *back_s = NULL;
     *out = false;
@@ -153,7 +154,8 @@ static struct like_state *get_state(struct func_call *call, const struct bytes_v
 
 static int like_rows(struct func_call *call, bool negate, bool chars, struct err *err)
 {
-    struct like_state *st = call->args[1].form == VEC_CONST && call->n ? get_state(call, arg_bytes(call, 1, 0)) : NULL;
+    struct like_state *st =
+        call->args[1].form == VEC_CONST && call->n ? get_state(call, arg_bytes(call, 1, 0)) : NULL;
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
         const struct bytes_view *v = arg_bytes(call, 0, row), *w = arg_bytes(call, 1, row);
@@ -161,8 +163,8 @@ static int like_rows(struct func_call *call, bool negate, bool chars, struct err
         if (st && st->simple) {
             match = match_pieces(st, view_data(v), v->len);
         } else {
-            int rc = match_general(view_data(v), view_data(v) + v->len, view_data(w), view_data(w) + w->len, chars,
-                                   &match, err);
+            int rc = match_general(view_data(v), view_data(v) + v->len, view_data(w),
+                                   view_data(w) + w->len, chars, &match, err);
             if (rc)
                 return fail_row(call, i, rc);
         }
@@ -171,12 +173,30 @@ static int like_rows(struct func_call *call, bool negate, bool chars, struct err
     return 0;
 }
 
-KERNEL(textlike) { return like_rows(call, false, true, err); }
-KERNEL(textnlike) { return like_rows(call, true, true, err); }
-KERNEL(namelike) { return like_rows(call, false, true, err); }
-KERNEL(namenlike) { return like_rows(call, true, true, err); }
-KERNEL(bytealike) { return like_rows(call, false, false, err); }
-KERNEL(byteanlike) { return like_rows(call, true, false, err); }
+KERNEL(textlike)
+{
+    return like_rows(call, false, true, err);
+}
+KERNEL(textnlike)
+{
+    return like_rows(call, true, true, err);
+}
+KERNEL(namelike)
+{
+    return like_rows(call, false, true, err);
+}
+KERNEL(namenlike)
+{
+    return like_rows(call, true, true, err);
+}
+KERNEL(bytealike)
+{
+    return like_rows(call, false, false, err);
+}
+KERNEL(byteanlike)
+{
+    return like_rows(call, true, false, err);
+}
 
 /* ILIKE: both sides in lower case. */
 static int ilike_rows(struct func_call *call, bool negate, struct err *err)
@@ -195,7 +215,8 @@ static int ilike_rows(struct func_call *call, bool negate, struct err *err)
         }
         buf_reserve(&text, 1);
         buf_reserve(&pattern, 1);
-        rc = match_general(text.data, text.data + text.len, pattern.data, pattern.data + pattern.len, true, &match, err);
+        rc = match_general(text.data, text.data + text.len, pattern.data,
+                           pattern.data + pattern.len, true, &match, err);
         if (rc)
             call->failed = i;
         else
@@ -206,14 +227,28 @@ static int ilike_rows(struct func_call *call, bool negate, struct err *err)
     return rc;
 }
 
-KERNEL(texticlike) { return ilike_rows(call, false, err); }
-KERNEL(texticnlike) { return ilike_rows(call, true, err); }
-KERNEL(nameiclike) { return ilike_rows(call, false, err); }
-KERNEL(nameicnlike) { return ilike_rows(call, true, err); }
+KERNEL(texticlike)
+{
+    return ilike_rows(call, false, err);
+}
+KERNEL(texticnlike)
+{
+    return ilike_rows(call, true, err);
+}
+KERNEL(nameiclike)
+{
+    return ilike_rows(call, false, err);
+}
+KERNEL(nameicnlike)
+{
+    return ilike_rows(call, true, err);
+}
 
-/* ---- ESCAPE: the pattern rewritten with backslash as its escape -------------------------------------------- */
+/* ---- ESCAPE: the pattern rewritten with backslash as its escape
+ * -------------------------------------------- */
 
-static int rewrite_escape(const struct bytes_view *pattern, const struct bytes_view *esc, struct buf *out, struct err *err)
+static int rewrite_escape(const struct bytes_view *pattern, const struct bytes_view *esc,
+                          struct buf *out, struct err *err)
 {
     const uint8_t *p = view_data(pattern), *end = p + pattern->len, *e = view_data(esc);
     uint32_t n = esc->len ? text_char_len(e, e + esc->len) : 0;
@@ -262,5 +297,11 @@ static int escape_rows(struct func_call *call, struct err *err)
     return 0;
 }
 
-KERNEL(like_escape) { return escape_rows(call, err); }
-KERNEL(like_escape_bytea) { return escape_rows(call, err); }
+KERNEL(like_escape)
+{
+    return escape_rows(call, err);
+}
+KERNEL(like_escape_bytea)
+{
+    return escape_rows(call, err);
+}

@@ -1,13 +1,15 @@
-/* numeric kernels. dec vectors go through the integer loops of numeric_vec.h; what does not fit, and every num, row by row. */
-#include "types/func/kern_int.h"
-
-#include "types/type/numeric_vec.h"
-
+/* numeric kernels. dec vectors go through the integer loops of numeric_vec.h; what does not fit,
+ * and every num, row by row. */
 #include <math.h>
 
-/* ---- plumbing --------------------------------------------------------------------------------------- */
+#include "types/func/kern.h"
+#include "types/type/numeric_vec.h"
 
-static void open_arg(const struct func_call *call, uint32_t arg, uint32_t row, struct arena *arena, struct numeric *out)
+/* ---- plumbing
+ * --------------------------------------------------------------------------------------- */
+
+static void open_arg(const struct func_call *call, uint32_t arg, uint32_t row, struct arena *arena,
+                     struct numeric *out)
 {
     const struct vec *v = &call->args[arg];
     struct datum d = {.kind = v->kind, .dec_scale = v->dec_scale};
@@ -27,9 +29,10 @@ static void put_num(struct func_call *call, uint32_t row, const struct numeric *
     out_view(call, row, numeric_close_num(v, call->arena).u.bytes);
 }
 
-typedef int (*binary_fn)(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                         struct err *err);
-typedef int (*unary_fn)(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err);
+typedef int (*binary_fn)(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                         struct numeric *out, struct err *err);
+typedef int (*unary_fn)(const struct numeric *a, struct arena *arena, struct numeric *out,
+                        struct err *err);
 
 static int each_pair(struct func_call *call, binary_fn fn, struct err *err)
 {
@@ -72,13 +75,15 @@ static int each_one(struct func_call *call, unary_fn fn, struct err *err)
     return rc;
 }
 
-/* num results of one small value are turned back into dec: constants and parameters then meet dec columns as dec. */
+/* num results of one small value are turned back into dec: constants and parameters then meet dec
+ * columns as dec. */
 static void settle_const(struct func_call *call)
 {
     struct vec *out = call->out;
     if (out->n != 1 || out->kind != PHYS_BYTES || out->valid)
         return;
-    struct datum d = {.kind = PHYS_BYTES, .dec_scale = -1, .u.bytes = *(struct bytes_view *)out->data};
+    struct datum d = {
+        .kind = PHYS_BYTES, .dec_scale = -1, .u.bytes = *(struct bytes_view *)out->data};
     struct numeric v;
     numeric_open(&d, call->arena, &v);
     d = numeric_close(&v, call->arena);
@@ -89,16 +94,17 @@ static void settle_const(struct func_call *call)
     memcpy(out->data, &d.u, phys_width[d.kind]);
 }
 
-/* ---- + - * / % -------------------------------------------------------------------------------------- */
+/* ---- + - * / %
+ * -------------------------------------------------------------------------------------- */
 
-static int add_rows(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                    struct err *err)
+static int add_rows(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                    struct numeric *out, struct err *err)
 {
     return numeric_add(a, b, false, arena, out, err);
 }
 
-static int sub_rows(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                    struct err *err)
+static int sub_rows(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                    struct numeric *out, struct err *err)
 {
     return numeric_add(a, b, true, arena, out, err);
 }
@@ -106,7 +112,8 @@ static int sub_rows(const struct numeric *a, const struct numeric *b, struct are
 static int arith(struct func_call *call, enum numeric_vec_op op, binary_fn slow, struct err *err)
 {
     struct vec *out = call->out;
-    if (numeric_vec_arith(op, &call->args[0], &call->args[1], call->sel, call->n, out->n, call->arena, out))
+    if (numeric_vec_arith(op, &call->args[0], &call->args[1], call->sel, call->n, out->n,
+                          call->arena, out))
         return 0;
     int rc = each_pair(call, slow, err);
     if (rc == 0)
@@ -114,9 +121,18 @@ static int arith(struct func_call *call, enum numeric_vec_op op, binary_fn slow,
     return rc;
 }
 
-KERNEL(numeric_add) { return arith(call, NUMERIC_VEC_ADD, add_rows, err); }
-KERNEL(numeric_sub) { return arith(call, NUMERIC_VEC_SUB, sub_rows, err); }
-KERNEL(numeric_mul) { return arith(call, NUMERIC_VEC_MUL, numeric_mul, err); }
+KERNEL(numeric_add)
+{
+    return arith(call, NUMERIC_VEC_ADD, add_rows, err);
+}
+KERNEL(numeric_sub)
+{
+    return arith(call, NUMERIC_VEC_SUB, sub_rows, err);
+}
+KERNEL(numeric_mul)
+{
+    return arith(call, NUMERIC_VEC_MUL, numeric_mul, err);
+}
 
 static int settled(struct func_call *call, int rc)
 {
@@ -125,27 +141,60 @@ static int settled(struct func_call *call, int rc)
     return rc;
 }
 
-KERNEL(numeric_div) { return settled(call, each_pair(call, numeric_div, err)); }
-KERNEL(numeric_div_trunc) { return settled(call, each_pair(call, numeric_div_trunc, err)); }
-KERNEL(numeric_mod) { return settled(call, each_pair(call, numeric_mod, err)); }
-KERNEL(numeric_power) { return settled(call, each_pair(call, numeric_power, err)); }
-KERNEL(numeric_log) { return settled(call, each_pair(call, numeric_log, err)); }
-KERNEL(numeric_sqrt) { return settled(call, each_one(call, numeric_sqrt, err)); }
-KERNEL(numeric_exp) { return settled(call, each_one(call, numeric_exp, err)); }
-KERNEL(numeric_ln) { return settled(call, each_one(call, numeric_ln, err)); }
+KERNEL(numeric_div)
+{
+    return settled(call, each_pair(call, numeric_div, err));
+}
+KERNEL(numeric_div_trunc)
+{
+    return settled(call, each_pair(call, numeric_div_trunc, err));
+}
+KERNEL(numeric_mod)
+{
+    return settled(call, each_pair(call, numeric_mod, err));
+}
+KERNEL(numeric_power)
+{
+    return settled(call, each_pair(call, numeric_power, err));
+}
+KERNEL(numeric_log)
+{
+    return settled(call, each_pair(call, numeric_log, err));
+}
+KERNEL(numeric_sqrt)
+{
+    return settled(call, each_one(call, numeric_sqrt, err));
+}
+KERNEL(numeric_exp)
+{
+    return settled(call, each_one(call, numeric_exp, err));
+}
+KERNEL(numeric_ln)
+{
+    return settled(call, each_one(call, numeric_ln, err));
+}
 
-static int log10_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int log10_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                     struct err *err)
 {
     struct numeric ten = numeric_of_i128(10, 0, arena);
     return numeric_log(&ten, a, arena, out, err);
 }
 /* log(numeric), log10(numeric) */
-KERNEL(sql_1741) { return settled(call, each_one(call, log10_row, err)); }
-KERNEL(sql_1481) { return settled(call, each_one(call, log10_row, err)); }
+KERNEL(sql_1741)
+{
+    return settled(call, each_one(call, log10_row, err));
+}
+KERNEL(sql_1481)
+{
+    return settled(call, each_one(call, log10_row, err));
+}
 
-/* ---- signs and rounding ------------------------------------------------------------------------------ */
+/* ---- signs and rounding
+ * ------------------------------------------------------------------------------ */
 
-static int negate_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int negate_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                      struct err *err)
 {
     *out = *a;
     if (a->kind == NUMERIC_FINITE)
@@ -155,7 +204,8 @@ static int negate_row(const struct numeric *a, struct arena *arena, struct numer
     return 0;
 }
 
-static int abs_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int abs_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                   struct err *err)
 {
     *out = *a;
     out->neg = false;
@@ -164,46 +214,57 @@ static int abs_row(const struct numeric *a, struct arena *arena, struct numeric 
     return 0;
 }
 
-static int same_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int same_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                    struct err *err)
 {
     *out = *a;
     return 0;
 }
 
-static int sign_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int sign_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                    struct err *err)
 {
-    int s = a->kind == NUMERIC_INF ? 1 : a->kind == NUMERIC_NEG_INF ? -1 : a->n == 0 ? 0 : a->neg ? -1 : 1;
+    int s = a->kind == NUMERIC_INF       ? 1
+            : a->kind == NUMERIC_NEG_INF ? -1
+            : a->n == 0                  ? 0
+            : a->neg                     ? -1
+                                         : 1;
     *out = numeric_of_i128(s, 0, arena);
     if (a->kind == NUMERIC_NAN)
         *out = *a;
     return 0;
 }
 
-static int ceil_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int ceil_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                    struct err *err)
 {
     numeric_ceil(a, arena, out);
     return 0;
 }
 
-static int floor_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int floor_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                     struct err *err)
 {
     numeric_floor(a, arena, out);
     return 0;
 }
 
-static int round0_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int round0_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                      struct err *err)
 {
     numeric_round(a, 0, arena, out);
     return 0;
 }
 
-static int trunc0_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int trunc0_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                      struct err *err)
 {
     numeric_trunc(a, 0, arena, out);
     return 0;
 }
 
-static int trim_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int trim_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                    struct err *err)
 {
     if (a->kind == NUMERIC_FINITE)
         numeric_round(a, numeric_min_scale(a), arena, out);
@@ -212,7 +273,8 @@ static int trim_row(const struct numeric *a, struct arena *arena, struct numeric
     return 0;
 }
 
-static int inc_row(const struct numeric *a, struct arena *arena, struct numeric *out, struct err *err)
+static int inc_row(const struct numeric *a, struct arena *arena, struct numeric *out,
+                   struct err *err)
 {
     struct numeric one = numeric_of_i128(1, 0, arena);
     return numeric_add(a, &one, false, arena, out, err);
@@ -243,16 +305,46 @@ static int slowly(struct func_call *call, unary_fn fn, struct err *err)
     return settled(call, each_one(call, fn, err));
 }
 
-KERNEL(numeric_uminus) { return negate_dec(call, false) ? 0 : slowly(call, negate_row, err); }
-KERNEL(numeric_abs) { return negate_dec(call, true) ? 0 : slowly(call, abs_row, err); }
-KERNEL(numeric_uplus) { return slowly(call, same_row, err); }
-KERNEL(numeric_sign) { return slowly(call, sign_row, err); }
-KERNEL(numeric_ceil) { return slowly(call, ceil_row, err); }
-KERNEL(numeric_floor) { return slowly(call, floor_row, err); }
-KERNEL(numeric_trim_scale) { return slowly(call, trim_row, err); }
-KERNEL(numeric_inc) { return slowly(call, inc_row, err); }
-KERNEL(sql_1708) { return slowly(call, round0_row, err); }
-KERNEL(sql_1710) { return slowly(call, trunc0_row, err); }
+KERNEL(numeric_uminus)
+{
+    return negate_dec(call, false) ? 0 : slowly(call, negate_row, err);
+}
+KERNEL(numeric_abs)
+{
+    return negate_dec(call, true) ? 0 : slowly(call, abs_row, err);
+}
+KERNEL(numeric_uplus)
+{
+    return slowly(call, same_row, err);
+}
+KERNEL(numeric_sign)
+{
+    return slowly(call, sign_row, err);
+}
+KERNEL(numeric_ceil)
+{
+    return slowly(call, ceil_row, err);
+}
+KERNEL(numeric_floor)
+{
+    return slowly(call, floor_row, err);
+}
+KERNEL(numeric_trim_scale)
+{
+    return slowly(call, trim_row, err);
+}
+KERNEL(numeric_inc)
+{
+    return slowly(call, inc_row, err);
+}
+KERNEL(sql_1708)
+{
+    return slowly(call, round0_row, err);
+}
+KERNEL(sql_1710)
+{
+    return slowly(call, trunc0_row, err);
+}
 
 static int change_scale(struct func_call *call, bool round, struct err *err)
 {
@@ -277,8 +369,14 @@ static int change_scale(struct func_call *call, bool round, struct err *err)
     return 0;
 }
 
-KERNEL(numeric_round) { return change_scale(call, true, err); }
-KERNEL(numeric_trunc) { return change_scale(call, false, err); }
+KERNEL(numeric_round)
+{
+    return change_scale(call, true, err);
+}
+KERNEL(numeric_trunc)
+{
+    return change_scale(call, false, err);
+}
 
 static int scale_of(struct func_call *call, bool least)
 {
@@ -298,8 +396,14 @@ static int scale_of(struct func_call *call, bool least)
     return 0;
 }
 
-KERNEL(numeric_scale) { return scale_of(call, false); }
-KERNEL(numeric_min_scale) { return scale_of(call, true); }
+KERNEL(numeric_scale)
+{
+    return scale_of(call, false);
+}
+KERNEL(numeric_min_scale)
+{
+    return scale_of(call, true);
+}
 
 /* numeric(numeric, typmod): the length coercion called as a function. */
 KERNEL(numeric)
@@ -322,10 +426,11 @@ KERNEL(numeric)
     return settled(call, rc);
 }
 
-/* ---- number theory ------------------------------------------------------------------------------------- */
+/* ---- number theory
+ * ------------------------------------------------------------------------------------- */
 
-static int gcd_row(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                   struct err *err)
+static int gcd_row(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                   struct numeric *out, struct err *err)
 {
     if (a->kind != NUMERIC_FINITE || b->kind != NUMERIC_FINITE) {
         *out = (struct numeric){.kind = NUMERIC_NAN};
@@ -346,8 +451,8 @@ static int gcd_row(const struct numeric *a, const struct numeric *b, struct aren
     return 0;
 }
 
-static int lcm_row(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                   struct err *err)
+static int lcm_row(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                   struct numeric *out, struct err *err)
 {
     struct numeric g;
     int rc = gcd_row(a, b, arena, &g, err);
@@ -370,8 +475,14 @@ static int lcm_row(const struct numeric *a, const struct numeric *b, struct aren
     return rc;
 }
 
-KERNEL(numeric_gcd) { return settled(call, each_pair(call, gcd_row, err)); }
-KERNEL(numeric_lcm) { return settled(call, each_pair(call, lcm_row, err)); }
+KERNEL(numeric_gcd)
+{
+    return settled(call, each_pair(call, gcd_row, err));
+}
+KERNEL(numeric_lcm)
+{
+    return settled(call, each_pair(call, lcm_row, err));
+}
 
 KERNEL(numeric_fac)
 {
@@ -379,10 +490,13 @@ KERNEL(numeric_fac)
         uint32_t row = call_row(call, i);
         int64_t n = arg_i64(call, 0, row);
         if (n < 0)
-            return fail_row(call, i, err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE,
-                                             "factorial of a negative number is undefined"));
+            return fail_row(call, i,
+                            err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE,
+                                    "factorial of a negative number is undefined"));
         if (n > 32177)
-            return fail_row(call, i, err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format"));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format"));
         struct numeric r = numeric_of_i128(1, 0, call->arena);
         for (int64_t k = 2; k <= n; k++) {
             struct numeric f = numeric_of_i128(k, 0, call->arena);
@@ -396,23 +510,28 @@ KERNEL(numeric_fac)
     return 0;
 }
 
-/* ---- casts ----------------------------------------------------------------------------------------------- */
+/* ---- casts --------------------------------------------------------------------------------- */
 
-#define OF_INT(name, T) \
-    KERNEL(name) \
-    { \
-        const T *from = call->args[0].data; \
-        bool is_const = call->args[0].form == VEC_CONST; \
-        vec_alloc(call->out, PHYS_INT64, call->out->n, call->arena); \
-        call->out->dec_scale = 0; \
-        for (uint32_t i = 0; i < call->n; i++) { \
-            uint32_t row = call_row(call, i); \
-            out_i64(call, row, from[is_const ? 0 : row]); \
-        } \
-        return 0; \
+static int of_small_int(struct func_call *call)
+{
+    bool two = call->args[0].kind == PHYS_INT16;
+    vec_alloc(call->out, PHYS_INT64, call->out->n, call->arena);
+    call->out->dec_scale = 0;
+    for (uint32_t i = 0; i < call->n; i++) {
+        uint32_t row = call_row(call, i);
+        out_i64(call, row, two ? arg_i16(call, 0, row) : arg_i32(call, 0, row));
     }
-OF_INT(int2_numeric, int16_t)
-OF_INT(int4_numeric, int32_t)
+    return 0;
+}
+
+KERNEL(int2_numeric)
+{
+    return of_small_int(call);
+}
+KERNEL(int4_numeric)
+{
+    return of_small_int(call);
+}
 
 /* The greatest bigint is the NaN of a 64-bit dec: such a vector goes to 128 bits. */
 KERNEL(int8_numeric)
@@ -445,10 +564,17 @@ static int of_float(struct func_call *call, bool single)
     return 0;
 }
 
-KERNEL(float4_numeric) { return of_float(call, true); }
-KERNEL(float8_numeric) { return of_float(call, false); }
+KERNEL(float4_numeric)
+{
+    return of_float(call, true);
+}
+KERNEL(float8_numeric)
+{
+    return of_float(call, false);
+}
 
-static int to_int(struct func_call *call, int64_t min, int64_t max, const char *type, struct err *err)
+static int to_int(struct func_call *call, int64_t min, int64_t max, const char *type,
+                  struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, NULL);
@@ -477,9 +603,18 @@ static int to_int(struct func_call *call, int64_t min, int64_t max, const char *
     return rc;
 }
 
-KERNEL(numeric_int2) { return to_int(call, INT16_MIN, INT16_MAX, "smallint", err); }
-KERNEL(numeric_int4) { return to_int(call, INT32_MIN, INT32_MAX, "integer", err); }
-KERNEL(numeric_int8) { return to_int(call, INT64_MIN, INT64_MAX, "bigint", err); }
+KERNEL(numeric_int2)
+{
+    return to_int(call, INT16_MIN, INT16_MAX, "smallint", err);
+}
+KERNEL(numeric_int4)
+{
+    return to_int(call, INT32_MIN, INT32_MAX, "integer", err);
+}
+KERNEL(numeric_int8)
+{
+    return to_int(call, INT64_MIN, INT64_MAX, "bigint", err);
+}
 
 static int to_float(struct func_call *call, bool single, struct err *err)
 {
@@ -497,8 +632,8 @@ static int to_float(struct func_call *call, bool single, struct err *err)
             if (finite && (isinf(f) || (f == 0 && a.n))) {
                 struct buf text = {0};
                 numeric_out_n(&a, &text);
-                rc = err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "\"%.300s\" is out of range for type real",
-                             buf_text(&text));
+                rc = err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE,
+                             "\"%.300s\" is out of range for type real", buf_text(&text));
                 buf_done(&text);
             }
             out_f32(call, row, f);
@@ -507,7 +642,8 @@ static int to_float(struct func_call *call, bool single, struct err *err)
                 struct buf text = {0};
                 numeric_out_n(&a, &text);
                 rc = err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE,
-                             "\"%.300s\" is out of range for type double precision", buf_text(&text));
+                             "\"%.300s\" is out of range for type double precision",
+                             buf_text(&text));
                 buf_done(&text);
             }
             out_f64(call, row, v);
@@ -520,10 +656,17 @@ static int to_float(struct func_call *call, bool single, struct err *err)
     return rc;
 }
 
-KERNEL(numeric_float4) { return to_float(call, true, err); }
-KERNEL(numeric_float8) { return to_float(call, false, err); }
+KERNEL(numeric_float4)
+{
+    return to_float(call, true, err);
+}
+KERNEL(numeric_float8)
+{
+    return to_float(call, false, err);
+}
 
-/* ---- comparing ------------------------------------------------------------------------------------------ */
+/* ---- comparing
+ * ------------------------------------------------------------------------------------------ */
 
 static int8_t *compare_rows(struct func_call *call)
 {
@@ -541,33 +684,32 @@ static bool compare_as_int8(struct func_call *call, func_kernel int8_kernel, str
         return false;
     int16_t scale = a->dec_scale > b->dec_scale ? a->dec_scale : b->dec_scale;
     if (!numeric_vec_rescale(a, call->sel, call->n, scale, call->arena, &pair[0]) ||
-        !numeric_vec_rescale(b, call->sel, call->n, scale, call->arena, &pair[1]) || pair[0].kind != PHYS_INT64 ||
-        pair[1].kind != PHYS_INT64)
+        !numeric_vec_rescale(b, call->sel, call->n, scale, call->arena, &pair[1]) ||
+        pair[0].kind != PHYS_INT64 || pair[1].kind != PHYS_INT64)
         return false;
     struct func_call same = *call;
     same.args = pair;
     return int8_kernel(&same, err) == 0;
 }
 
-#define COMPARE(op, test) \
-    KERNEL(numeric_##op) \
-    { \
-        if (compare_as_int8(call, kernel_int8##op, err)) \
-            return 0; \
-        const int8_t *cmp = compare_rows(call); \
-        uint8_t *out = call->out->data; \
-        for (uint32_t i = 0; i < call->n; i++) { \
-            uint32_t row = call_row(call, i); \
-            out[row] = cmp[row] test 0; \
-        } \
-        return 0; \
-    }
-COMPARE(eq, ==)
-COMPARE(ne, !=)
-COMPARE(lt, <)
-COMPARE(le, <=)
-COMPARE(gt, >)
-COMPARE(ge, >=)
+#define N_OP eq
+#define N_TEST ==
+#include "types/func/kern_numeric_compare_tmpl.h"
+#define N_OP ne
+#define N_TEST !=
+#include "types/func/kern_numeric_compare_tmpl.h"
+#define N_OP lt
+#define N_TEST <
+#include "types/func/kern_numeric_compare_tmpl.h"
+#define N_OP le
+#define N_TEST <=
+#include "types/func/kern_numeric_compare_tmpl.h"
+#define N_OP gt
+#define N_TEST >
+#include "types/func/kern_numeric_compare_tmpl.h"
+#define N_OP ge
+#define N_TEST >=
+#include "types/func/kern_numeric_compare_tmpl.h"
 
 KERNEL(numeric_cmp)
 {
@@ -578,19 +720,22 @@ KERNEL(numeric_cmp)
 }
 
 /* width_bucket(numeric operand, low, high, count) */
-static int bucket(const struct numeric *v, const struct numeric *low, const struct numeric *high, int32_t count,
-                  struct arena *arena, int32_t *out, struct err *err)
+static int bucket(const struct numeric *v, const struct numeric *low, const struct numeric *high,
+                  int32_t count, struct arena *arena, int32_t *out, struct err *err)
 {
     if (count <= 0)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "count must be greater than zero");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
+                       "count must be greater than zero");
     if (v->kind == NUMERIC_NAN || low->kind == NUMERIC_NAN || high->kind == NUMERIC_NAN)
         return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
                        "operand, lower bound, and upper bound cannot be NaN");
     if (low->kind != NUMERIC_FINITE || high->kind != NUMERIC_FINITE)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower and upper bounds must be finite");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
+                       "lower and upper bounds must be finite");
     int order = numeric_cmp_n(low, high);
     if (order == 0)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET, "lower bound cannot equal upper bound");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_WIDTH_BUCKET,
+                       "lower bound cannot equal upper bound");
     int to_low = numeric_cmp_n(v, low), to_high = numeric_cmp_n(v, high);
     if (order < 0 ? to_low < 0 : to_low > 0) {
         *out = 0;

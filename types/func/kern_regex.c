@@ -1,17 +1,18 @@
-/* Regular expressions: PostgreSQL's dialect translated for libtre, a leftmost-longest engine that never backtracks exponentially.
+/* Regular expressions: PostgreSQL's dialect translated for libtre, a leftmost-longest engine that
+ * never backtracks exponentially.
  *
- * Text is matched as wide characters. Which of them are letters libtre asks the C library, so its calls run under the C.UTF-8 locale
- * (built into the library, no file is read), whatever the process's is. Compiled patterns are kept at the call site; libtre allocates them itself, so the site's
- * state frees them.
+ * Text is matched as wide characters. Which of them are letters libtre asks the C library, so its
+ * calls run under the C.UTF-8 locale (built into the library, no file is read), whatever the
+ * process's is. Compiled patterns are kept at the call site; libtre allocates them itself, so the
+ * site's state frees them.
  */
-#include "types/func/kern_int.h"
-
-#include "types/type/array.h"
-#include "types/type/text.h"
-
 #include <locale.h>
 #include <tre/tre.h>
 #include <wchar.h>
+
+#include "types/func/kern.h"
+#include "types/type/array.h"
+#include "types/type/text.h"
 
 enum { GROUPS_MAX = 100, FLAG_EXPANDED = 1 << 20 }; /* FLAG_: ours, beside libtre's REG_ */
 
@@ -48,32 +49,68 @@ static struct wide widen(const struct bytes_view *v, struct arena *arena)
     return w;
 }
 
-/* ---- translation ------------------------------------------------------------------------------------------ */
-
+/* ---- translation
+ * ------------------------------------------------------------------------------------------ */
 
 /* Escapes that the two dialects spell differently; the rest is common to both. */
 static uint32_t translate_escape(wchar_t c, wchar_t *out)
 {
     const wchar_t *as;
     switch (c) {
-    case 'm': as = L"\\<"; break;
-    case 'M': as = L"\\>"; break;
-    case 'y': as = L"\\b"; break;
-    case 'Y': as = L"\\B"; break;
-    case 'A': as = L"^"; break;
-    case 'Z': as = L"$"; break;
-    case 'd': as = L"[[:digit:]]"; break;
-    case 'D': as = L"[^[:digit:]]"; break;
-    case 's': as = L"[[:space:]]"; break;
-    case 'S': as = L"[^[:space:]]"; break;
-    case 'w': as = L"[[:alnum:]_]"; break;
-    case 'W': as = L"[^[:alnum:]_]"; break;
-    case 't': as = L"\t"; break;
-    case 'n': as = L"\n"; break;
-    case 'r': as = L"\r"; break;
-    case 'f': as = L"\f"; break;
-    case 'v': as = L"\v"; break;
-    case 'e': as = L"\x1b"; break;
+    case 'm':
+        as = L"\\<";
+        break;
+    case 'M':
+        as = L"\\>";
+        break;
+    case 'y':
+        as = L"\\b";
+        break;
+    case 'Y':
+        as = L"\\B";
+        break;
+    case 'A':
+        as = L"^";
+        break;
+    case 'Z':
+        as = L"$";
+        break;
+    case 'd':
+        as = L"[[:digit:]]";
+        break;
+    case 'D':
+        as = L"[^[:digit:]]";
+        break;
+    case 's':
+        as = L"[[:space:]]";
+        break;
+    case 'S':
+        as = L"[^[:space:]]";
+        break;
+    case 'w':
+        as = L"[[:alnum:]_]";
+        break;
+    case 'W':
+        as = L"[^[:alnum:]_]";
+        break;
+    case 't':
+        as = L"\t";
+        break;
+    case 'n':
+        as = L"\n";
+        break;
+    case 'r':
+        as = L"\r";
+        break;
+    case 'f':
+        as = L"\f";
+        break;
+    case 'v':
+        as = L"\v";
+        break;
+    case 'e':
+        as = L"\x1b";
+        break;
     default:
         out[0] = '\\';
         out[1] = c;
@@ -88,13 +125,26 @@ static uint32_t translate_set_escape(wchar_t c, wchar_t *out)
 {
     const wchar_t *as = NULL;
     switch (c) {
-    case 'd': as = L"[:digit:]"; break;
-    case 's': as = L"[:space:]"; break;
-    case 'w': as = L"[:alnum:]_"; break;
-    case 't': as = L"\t"; break;
-    case 'n': as = L"\n"; break;
-    case 'r': as = L"\r"; break;
-    default: break;
+    case 'd':
+        as = L"[:digit:]";
+        break;
+    case 's':
+        as = L"[:space:]";
+        break;
+    case 'w':
+        as = L"[:alnum:]_";
+        break;
+    case 't':
+        as = L"\t";
+        break;
+    case 'n':
+        as = L"\n";
+        break;
+    case 'r':
+        as = L"\r";
+        break;
+    default:
+        break;
     }
     if (!as) {
         out[0] = c;
@@ -105,14 +155,16 @@ static uint32_t translate_set_escape(wchar_t c, wchar_t *out)
     return n;
 }
 
-/* A bracket expression: POSIX has no escapes in it, PostgreSQL does. Returns the position behind its ]. */
+/* A bracket expression: POSIX has no escapes in it, PostgreSQL does. Returns the position behind
+ * its ]. */
 static uint32_t translate_set(const struct wide *w, uint32_t i, wchar_t *out, uint32_t *n)
 {
     out[(*n)++] = w->chars[i++]; /* [ */
     if (i < w->n && w->chars[i] == '^')
         out[(*n)++] = w->chars[i++];
     bool first = true;
-    wchar_t held = 0; /* a literal ] or - must go where POSIX wants it; escaped ones are kept for the end */
+    wchar_t held =
+        0; /* a literal ] or - must go where POSIX wants it; escaped ones are kept for the end */
     bool dash = false;
     while (i < w->n && (first || w->chars[i] != ']')) {
         if (w->chars[i] == '[' && i + 1 < w->n && wcschr(L":.=", w->chars[i + 1])) {
@@ -150,7 +202,8 @@ static uint32_t translate_set(const struct wide *w, uint32_t i, wchar_t *out, ui
     return i;
 }
 
-/* Options in front: ***= (literal), ***: (as it is), (?i) and friends. Returns where the pattern proper begins. */
+/* Options in front: ***= (literal), ***: (as it is), (?i) and friends. Returns where the pattern
+ * proper begins. */
 static uint32_t take_options(const struct wide *w, int *flags)
 {
     uint32_t i = 0;
@@ -213,14 +266,20 @@ static int compile(regex_t *re, const struct bytes_view *pattern, int flags, str
     char why[128];
     tre_regerror(rc, re, why, sizeof why);
     static const char *const texts[] = {
-        [REG_EBRACK] = "brackets [] not balanced", [REG_EPAREN] = "parentheses () not balanced",
-        [REG_EBRACE] = "braces {} not balanced", [REG_BADBR] = "invalid repetition count(s)",
-        [REG_ERANGE] = "invalid character range", [REG_ECTYPE] = "invalid character class",
-        [REG_ECOLLATE] = "invalid collating element", [REG_EESCAPE] = "invalid escape \\ sequence",
-        [REG_ESUBREG] = "invalid backreference number", [REG_BADRPT] = "quantifier operand invalid",
+        [REG_EBRACK] = "brackets [] not balanced",
+        [REG_EPAREN] = "parentheses () not balanced",
+        [REG_EBRACE] = "braces {} not balanced",
+        [REG_BADBR] = "invalid repetition count(s)",
+        [REG_ERANGE] = "invalid character range",
+        [REG_ECTYPE] = "invalid character class",
+        [REG_ECOLLATE] = "invalid collating element",
+        [REG_EESCAPE] = "invalid escape \\ sequence",
+        [REG_ESUBREG] = "invalid backreference number",
+        [REG_BADRPT] = "quantifier operand invalid",
         [REG_BADPAT] = "invalid regexp (reg version 0.8)",
     };
-    const char *text = rc > 0 && (size_t)rc < sizeof texts / sizeof *texts && texts[rc] ? texts[rc] : why;
+    const char *text =
+        rc > 0 && (size_t)rc < sizeof texts / sizeof *texts && texts[rc] ? texts[rc] : why;
     return err_set(err, ERR_INVALID_REGULAR_EXPRESSION, "invalid regular expression: %s", text);
 }
 
@@ -241,7 +300,8 @@ static void drop_state(struct func_state *state)
 }
 
 /* Matching under the site's locale; -1 = no match. */
-static int run_regex(struct regex_state *st, const wchar_t *text, size_t n, size_t n_groups, regmatch_t *groups, int flags)
+static int run_regex(struct regex_state *st, const wchar_t *text, size_t n, size_t n_groups,
+                     regmatch_t *groups, int flags)
 {
     locale_t before = uselocale(st->locale);
     int rc = tre_regwnexec(&st->re, text, n, n_groups, groups, flags);
@@ -249,8 +309,8 @@ static int run_regex(struct regex_state *st, const wchar_t *text, size_t n, size
     return rc;
 }
 
-static int get_regex(struct func_call *call, const struct bytes_view *pattern, int flags, struct regex_state **out,
-                     struct err *err)
+static int get_regex(struct func_call *call, const struct bytes_view *pattern, int flags,
+                     struct regex_state **out, struct err *err)
 {
     struct regex_state *st = (struct regex_state *)*call->state;
     if (!st) {
@@ -276,7 +336,7 @@ static int get_regex(struct func_call *call, const struct bytes_view *pattern, i
     return 0;
 }
 
-/* ---- ~ ------------------------------------------------------------------------------------------------------ */
+/* ---- ~ ------------------------------------------------------------------------------------- */
 
 static int match_rows(struct func_call *call, int flags, bool negate, struct err *err)
 {
@@ -300,35 +360,74 @@ static int match_rows(struct func_call *call, int flags, bool negate, struct err
     return rc;
 }
 
-KERNEL(textregexeq) { return match_rows(call, 0, false, err); }
-KERNEL(textregexne) { return match_rows(call, 0, true, err); }
-KERNEL(texticregexeq) { return match_rows(call, REG_ICASE, false, err); }
-KERNEL(texticregexne) { return match_rows(call, REG_ICASE, true, err); }
-KERNEL(nameregexeq) { return match_rows(call, 0, false, err); }
-KERNEL(nameregexne) { return match_rows(call, 0, true, err); }
-KERNEL(nameicregexeq) { return match_rows(call, REG_ICASE, false, err); }
-KERNEL(nameicregexne) { return match_rows(call, REG_ICASE, true, err); }
+KERNEL(textregexeq)
+{
+    return match_rows(call, 0, false, err);
+}
+KERNEL(textregexne)
+{
+    return match_rows(call, 0, true, err);
+}
+KERNEL(texticregexeq)
+{
+    return match_rows(call, REG_ICASE, false, err);
+}
+KERNEL(texticregexne)
+{
+    return match_rows(call, REG_ICASE, true, err);
+}
+KERNEL(nameregexeq)
+{
+    return match_rows(call, 0, false, err);
+}
+KERNEL(nameregexne)
+{
+    return match_rows(call, 0, true, err);
+}
+KERNEL(nameicregexeq)
+{
+    return match_rows(call, REG_ICASE, false, err);
+}
+KERNEL(nameicregexne)
+{
+    return match_rows(call, REG_ICASE, true, err);
+}
 
-/* ---- flags of the functions ----------------------------------------------------------------------------------- */
+/* ---- flags of the functions
+ * ----------------------------------------------------------------------------------- */
 
 static int parse_flags(const struct bytes_view *v, int *flags, bool *global, struct err *err)
 {
     const uint8_t *p = view_data(v);
     for (uint32_t i = 0; i < v->len; i++) {
         switch (p[i]) {
-        case 'g': *global = true; break;
-        case 'i': *flags |= REG_ICASE; break;
-        case 'c': *flags &= ~REG_ICASE; break;
+        case 'g':
+            *global = true;
+            break;
+        case 'i':
+            *flags |= REG_ICASE;
+            break;
+        case 'c':
+            *flags &= ~REG_ICASE;
+            break;
         case 'n':
-        case 'm': *flags |= REG_NEWLINE; break;
+        case 'm':
+            *flags |= REG_NEWLINE;
+            break;
         case 's':
         case 't':
         case 'e':
-        case 'b': break;
-        case 'x': *flags |= FLAG_EXPANDED; break;
-        case 'q': *flags |= REG_LITERAL; break;
+        case 'b':
+            break;
+        case 'x':
+            *flags |= FLAG_EXPANDED;
+            break;
+        case 'q':
+            *flags |= REG_LITERAL;
+            break;
         default:
-            return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid regular expression option: \"%.*s\"",
+            return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                           "invalid regular expression option: \"%.*s\"",
                            (int)text_char_len(p + i, p + v->len), p + i);
         }
     }
@@ -338,7 +437,7 @@ static int parse_flags(const struct bytes_view *v, int *flags, bool *global, str
 struct search {
     struct wide w;
     struct regex_state *re;
-    uint32_t at;      /* where the next search begins */
+    uint32_t at; /* where the next search begins */
     uint32_t n_groups;
     regmatch_t groups[GROUPS_MAX];
     bool ended;
@@ -367,8 +466,8 @@ static bool next_match(struct search *s)
     return true;
 }
 
-static int start_search(struct func_call *call, uint32_t row, int flags, struct arena *arena, struct search *s,
-                        struct err *err)
+static int start_search(struct func_call *call, uint32_t row, int flags, struct arena *arena,
+                        struct search *s, struct err *err)
 {
     *s = (struct search){0};
     int rc = get_regex(call, arg_bytes(call, 1, row), flags, &s->re, err);
@@ -385,10 +484,10 @@ static struct datum group_text(const struct search *s, uint32_t g, const struct 
     return datum_bytes(view_data(v) + from, to - from);
 }
 
-/* ---- regexp_replace ----------------------------------------------------------------------------------------------- */
+/* ---- regexp_replace ------------------------------------------------------------------------ */
 
-static void put_replacement(const struct search *s, const struct bytes_view *v, const struct bytes_view *with,
-                            struct buf *out)
+static void put_replacement(const struct search *s, const struct bytes_view *v,
+                            const struct bytes_view *with, struct buf *out)
 {
     const uint8_t *p = view_data(with), *end = p + with->len;
     for (; p < end; p++) {
@@ -411,8 +510,8 @@ static void put_replacement(const struct search *s, const struct bytes_view *v, 
 }
 
 /* nth 0: all matches, else that one. */
-static int replace_row(struct func_call *call, uint32_t row, int flags, uint32_t start, uint32_t nth, struct buf *out,
-                       struct err *err)
+static int replace_row(struct func_call *call, uint32_t row, int flags, uint32_t start,
+                       uint32_t nth, struct buf *out, struct err *err)
 {
     struct arena scratch;
     arena_init(&scratch, NULL);
@@ -460,9 +559,11 @@ static int replace_rows(struct func_call *call, enum replace_form form, struct e
         else if (global)
             nth = 0;
         if (rc == 0 && start < 1)
-            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": %d", "start", start);
+            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": %d",
+                         "start", start);
         if (rc == 0 && nth < 0)
-            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": %d", "n", nth);
+            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": %d",
+                         "n", nth);
         buf_reset(&text);
         if (rc == 0)
             rc = replace_row(call, row, flags, (uint32_t)start - 1, (uint32_t)nth, &text, err);
@@ -475,13 +576,29 @@ static int replace_rows(struct func_call *call, enum replace_form form, struct e
     return rc;
 }
 
-KERNEL(textregexreplace_noopt) { return replace_rows(call, REPLACE_PLAIN, err); }
-KERNEL(textregexreplace) { return replace_rows(call, REPLACE_FLAGS, err); }
-KERNEL(textregexreplace_extended_no_n) { return replace_rows(call, REPLACE_START, err); }
-KERNEL(textregexreplace_extended_no_flags) { return replace_rows(call, REPLACE_N, err); }
-KERNEL(textregexreplace_extended) { return replace_rows(call, REPLACE_N_FLAGS, err); }
+KERNEL(textregexreplace_noopt)
+{
+    return replace_rows(call, REPLACE_PLAIN, err);
+}
+KERNEL(textregexreplace)
+{
+    return replace_rows(call, REPLACE_FLAGS, err);
+}
+KERNEL(textregexreplace_extended_no_n)
+{
+    return replace_rows(call, REPLACE_START, err);
+}
+KERNEL(textregexreplace_extended_no_flags)
+{
+    return replace_rows(call, REPLACE_N, err);
+}
+KERNEL(textregexreplace_extended)
+{
+    return replace_rows(call, REPLACE_N_FLAGS, err);
+}
 
-/* ---- regexp_match, substring, like, count ---------------------------------------------------------------------------- */
+/* ---- regexp_match, substring, like, count
+ * ---------------------------------------------------------------------------- */
 
 typedef void (*match_use)(struct func_call *call, uint32_t row, struct search *s);
 
@@ -498,8 +615,8 @@ static int use_match(struct func_call *call, int flags_arg, match_use use, struc
         if (flags_arg >= 0)
             rc = parse_flags(arg_bytes(call, (uint32_t)flags_arg, row), &flags, &global, err);
         if (rc == 0 && global)
-            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "%s() does not support the \"global\" option",
-                         call->info->name);
+            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                         "%s() does not support the \"global\" option", call->info->name);
         if (rc == 0)
             rc = start_search(call, row, flags, &scratch, &s, err);
         if (rc)
@@ -563,7 +680,8 @@ static void use_split(struct func_call *call, uint32_t row, struct search *s)
         /* An empty match at the start, the end or right behind the last one splits nothing. */
         if (eo == so && (so == from || so >= s->w.n))
             continue;
-        struct datum d = datum_bytes(view_data(v) + s->w.offsets[from], s->w.offsets[so] - s->w.offsets[from]);
+        struct datum d =
+            datum_bytes(view_data(v) + s->w.offsets[from], s->w.offsets[so] - s->w.offsets[from]);
         array_add(&b, &d);
         from = eo;
     }
@@ -572,19 +690,45 @@ static void use_split(struct func_call *call, uint32_t row, struct search *s)
     out_view(call, row, array_end(&b, call->arena).u.bytes);
 }
 
-KERNEL(regexp_match_no_flags) { return use_match(call, -1, use_array, err); }
-KERNEL(regexp_match) { return use_match(call, 2, use_array, err); }
-KERNEL(textregexsubstr) { return use_match(call, -1, use_substring, err); }
-KERNEL(regexp_like_no_flags) { return use_match(call, -1, use_like, err); }
-KERNEL(regexp_like) { return use_match(call, 2, use_like, err); }
-KERNEL(regexp_count_no_start) { return use_match(call, -1, use_count, err); }
-KERNEL(regexp_split_to_array_no_flags) { return use_match(call, -1, use_split, err); }
-KERNEL(regexp_split_to_array) { return use_match(call, 2, use_split, err); }
+KERNEL(regexp_match_no_flags)
+{
+    return use_match(call, -1, use_array, err);
+}
+KERNEL(regexp_match)
+{
+    return use_match(call, 2, use_array, err);
+}
+KERNEL(textregexsubstr)
+{
+    return use_match(call, -1, use_substring, err);
+}
+KERNEL(regexp_like_no_flags)
+{
+    return use_match(call, -1, use_like, err);
+}
+KERNEL(regexp_like)
+{
+    return use_match(call, 2, use_like, err);
+}
+KERNEL(regexp_count_no_start)
+{
+    return use_match(call, -1, use_count, err);
+}
+KERNEL(regexp_split_to_array_no_flags)
+{
+    return use_match(call, -1, use_split, err);
+}
+KERNEL(regexp_split_to_array)
+{
+    return use_match(call, 2, use_split, err);
+}
 
-/* ---- SIMILAR TO --------------------------------------------------------------------------------------------------------- */
+/* ---- SIMILAR TO ---------------------------------------------------------------------------- */
 
-/* SQL's pattern as a regular expression: % is .*, _ is ., the rest keeps its POSIX meaning but is anchored. */
-static int similar_row(const struct bytes_view *pattern, const struct bytes_view *esc, struct buf *out, struct err *err)
+/* SQL's pattern as a regular expression: % is .*, _ is ., the rest keeps its POSIX meaning but is
+ * anchored. */
+static int similar_row(const struct bytes_view *pattern, const struct bytes_view *esc,
+                       struct buf *out, struct err *err)
 {
     const uint8_t *p = view_data(pattern), *end = p + pattern->len;
     uint8_t e = '\\';
@@ -646,7 +790,8 @@ static int similar_rows(struct func_call *call, bool has_escape, struct err *err
             out_null(call, row);
             continue;
         }
-        const struct bytes_view *esc = has_escape && !arg_null(call, 1, row) ? arg_bytes(call, 1, row) : NULL;
+        const struct bytes_view *esc =
+            has_escape && !arg_null(call, 1, row) ? arg_bytes(call, 1, row) : NULL;
         buf_reset(&text);
         int rc = similar_row(arg_bytes(call, 0, row), esc, &text, err);
         if (rc) {
@@ -659,6 +804,15 @@ static int similar_rows(struct func_call *call, bool has_escape, struct err *err
     return 0;
 }
 
-KERNEL(similar_to_escape_1) { return similar_rows(call, false, err); }
-KERNEL(similar_to_escape_2) { return similar_rows(call, true, err); }
-KERNEL(similar_escape) { return similar_rows(call, true, err); }
+KERNEL(similar_to_escape_1)
+{
+    return similar_rows(call, false, err);
+}
+KERNEL(similar_to_escape_2)
+{
+    return similar_rows(call, true, err);
+}
+KERNEL(similar_escape)
+{
+    return similar_rows(call, true, err);
+}

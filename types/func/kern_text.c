@@ -1,6 +1,5 @@
 /* Text kernels: lengths, cutting, padding, searching. Positions and lengths count characters. */
-#include "types/func/kern_int.h"
-
+#include "types/func/kern.h"
 #include "types/type/scalar_io.h"
 #include "types/type/text.h"
 
@@ -11,25 +10,63 @@ static int too_long(struct err *err)
     return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "requested length too large");
 }
 
-/* ---- lengths ------------------------------------------------------------------------------------------ */
+/* ---- lengths
+ * ------------------------------------------------------------------------------------------ */
 
-#define LENGTH(name, expression) \
-    KERNEL(name) \
-    { \
-        for (uint32_t i = 0; i < call->n; i++) { \
-            uint32_t row = call_row(call, i); \
-            const struct bytes_view *v = arg_bytes(call, 0, row); \
-            out_i32(call, row, (int32_t)(expression)); \
-        } \
-        return 0; \
+enum length { CHARACTERS, TRIMMED_CHARACTERS, BYTES, BITS };
+
+static int length_rows(struct func_call *call, enum length what)
+{
+    for (uint32_t i = 0; i < call->n; i++) {
+        uint32_t row = call_row(call, i), n = 0;
+        const struct bytes_view *v = arg_bytes(call, 0, row);
+        switch (what) {
+        case CHARACTERS:
+            n = text_chars(view_data(v), v->len);
+            break;
+        case TRIMMED_CHARACTERS:
+            n = text_chars(view_data(v), text_bpchar_len(v));
+            break;
+        case BYTES:
+            n = v->len;
+            break;
+        case BITS:
+            n = v->len * 8;
+            break;
+        }
+        out_i32(call, row, (int32_t)n);
     }
-LENGTH(textlen, text_chars(view_data(v), v->len))
-LENGTH(bpcharlen, text_chars(view_data(v), text_bpchar_len(v)))
-LENGTH(textoctetlen, v->len)
-LENGTH(bpcharoctetlen, v->len)
-LENGTH(byteaoctetlen, v->len)
-LENGTH(sql_1810, v->len * 8)
-LENGTH(sql_1811, v->len * 8)
+    return 0;
+}
+
+KERNEL(textlen)
+{
+    return length_rows(call, CHARACTERS);
+}
+KERNEL(bpcharlen)
+{
+    return length_rows(call, TRIMMED_CHARACTERS);
+}
+KERNEL(textoctetlen)
+{
+    return length_rows(call, BYTES);
+}
+KERNEL(bpcharoctetlen)
+{
+    return length_rows(call, BYTES);
+}
+KERNEL(byteaoctetlen)
+{
+    return length_rows(call, BYTES);
+}
+KERNEL(sql_1810)
+{
+    return length_rows(call, BITS);
+}
+KERNEL(sql_1811)
+{
+    return length_rows(call, BITS);
+}
 
 KERNEL(ascii)
 {
@@ -48,15 +85,20 @@ KERNEL(chr)
         uint32_t row = call_row(call, i);
         int32_t c = arg_i32(call, 0, row);
         if (c < 0)
-            return fail_row(call, i, err_set(err, ERR_INVALID_PARAMETER_VALUE, "character number must be positive"));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_INVALID_PARAMETER_VALUE, "character number must be positive"));
         if (c == 0)
-            return fail_row(call, i, err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "null character not permitted"));
+            return fail_row(
+                call, i, err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "null character not permitted"));
         if (c > 0x10ffff)
-            return fail_row(call, i, err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED,
-                                             "requested character too large for encoding: %d", c));
+            return fail_row(call, i,
+                            err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED,
+                                    "requested character too large for encoding: %d", c));
         if (c >= 0xd800 && c < 0xe000)
-            return fail_row(call, i, err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED,
-                                             "requested character not valid for encoding: %d", c));
+            return fail_row(call, i,
+                            err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED,
+                                    "requested character not valid for encoding: %d", c));
         uint8_t bytes[4];
         uint32_t n = text_encode((uint32_t)c, bytes);
         out_bytes(call, row, bytes, n);
@@ -64,7 +106,8 @@ KERNEL(chr)
     return 0;
 }
 
-/* ---- concatenation ------------------------------------------------------------------------------------ */
+/* ---- concatenation
+ * ------------------------------------------------------------------------------------ */
 
 static int concat_rows(struct func_call *call, struct err *err)
 {
@@ -83,10 +126,17 @@ static int concat_rows(struct func_call *call, struct err *err)
     return 0;
 }
 
-KERNEL(textcat) { return concat_rows(call, err); }
-KERNEL(byteacat) { return concat_rows(call, err); }
+KERNEL(textcat)
+{
+    return concat_rows(call, err);
+}
+KERNEL(byteacat)
+{
+    return concat_rows(call, err);
+}
 
-/* ---- case --------------------------------------------------------------------------------------------- */
+/* ---- case
+ * --------------------------------------------------------------------------------------------- */
 
 static int map_rows(struct func_call *call, void (*map)(const uint8_t *, size_t, struct buf *))
 {
@@ -128,10 +178,22 @@ static void reverse_text(const uint8_t *p, size_t len, struct buf *out)
     }
 }
 
-KERNEL(lower) { return map_rows(call, text_lower); }
-KERNEL(upper) { return map_rows(call, text_upper); }
-KERNEL(initcap) { return map_rows(call, initcap_text); }
-KERNEL(text_reverse) { return map_rows(call, reverse_text); }
+KERNEL(lower)
+{
+    return map_rows(call, text_lower);
+}
+KERNEL(upper)
+{
+    return map_rows(call, text_upper);
+}
+KERNEL(initcap)
+{
+    return map_rows(call, initcap_text);
+}
+KERNEL(text_reverse)
+{
+    return map_rows(call, reverse_text);
+}
 
 static void quote_ident_text(const uint8_t *p, size_t len, struct buf *out)
 {
@@ -143,8 +205,14 @@ static void quote_literal_text(const uint8_t *p, size_t len, struct buf *out)
     text_quote_literal((const char *)p, len, out);
 }
 
-KERNEL(quote_ident) { return map_rows(call, quote_ident_text); }
-KERNEL(quote_literal) { return map_rows(call, quote_literal_text); }
+KERNEL(quote_ident)
+{
+    return map_rows(call, quote_ident_text);
+}
+KERNEL(quote_literal)
+{
+    return map_rows(call, quote_literal_text);
+}
 
 KERNEL(quote_nullable)
 {
@@ -164,10 +232,12 @@ KERNEL(quote_nullable)
     return 0;
 }
 
-/* ---- cutting ------------------------------------------------------------------------------------------ */
+/* ---- cutting
+ * ------------------------------------------------------------------------------------------ */
 
 /* A piece of an argument, without copying when it is long. */
-static void out_slice(struct func_call *call, uint32_t row, const struct bytes_view *v, size_t from, size_t to)
+static void out_slice(struct func_call *call, uint32_t row, const struct bytes_view *v, size_t from,
+                      size_t to)
 {
     const uint8_t *p = view_data(v);
     if (to - from > VIEW_INLINE && v->len > VIEW_INLINE)
@@ -176,7 +246,8 @@ static void out_slice(struct func_call *call, uint32_t row, const struct bytes_v
         out_bytes(call, row, p + from, to - from);
 }
 
-/* Characters [start, start + count) of 1-based positions; positions before the first cost from the count. */
+/* Characters [start, start + count) of 1-based positions; positions before the first cost from the
+ * count. */
 static int substring(struct func_call *call, bool bytes, bool has_count, struct err *err)
 {
     for (uint32_t i = 0; i < call->n; i++) {
@@ -186,8 +257,9 @@ static int substring(struct func_call *call, bool bytes, bool has_count, struct 
         if (has_count) {
             int64_t count = arg_i32(call, 2, row);
             if (count < 0)
-                return fail_row(call, i,
-                                err_set(err, ERR_SUBSTRING_ERROR, "negative substring length not allowed"));
+                return fail_row(
+                    call, i,
+                    err_set(err, ERR_SUBSTRING_ERROR, "negative substring length not allowed"));
             end = start + count;
         }
         if (start < 1)
@@ -201,17 +273,31 @@ static int substring(struct func_call *call, bool bytes, bool has_count, struct 
             to = (uint64_t)end - 1 < v->len ? (size_t)end - 1 : v->len;
         } else {
             from = text_offset(p, v->len, (uint64_t)start - 1);
-            to = end == INT64_MAX ? v->len : from + text_offset(p + from, v->len - from, (uint64_t)(end - start));
+            to = end == INT64_MAX
+                     ? v->len
+                     : from + text_offset(p + from, v->len - from, (uint64_t)(end - start));
         }
         out_slice(call, row, v, from, to);
     }
     return 0;
 }
 
-KERNEL(text_substr) { return substring(call, false, true, err); }
-KERNEL(text_substr_no_len) { return substring(call, false, false, err); }
-KERNEL(bytea_substr) { return substring(call, true, true, err); }
-KERNEL(bytea_substr_no_len) { return substring(call, true, false, err); }
+KERNEL(text_substr)
+{
+    return substring(call, false, true, err);
+}
+KERNEL(text_substr_no_len)
+{
+    return substring(call, false, false, err);
+}
+KERNEL(bytea_substr)
+{
+    return substring(call, true, true, err);
+}
+KERNEL(bytea_substr_no_len)
+{
+    return substring(call, true, false, err);
+}
 
 /* left / right; a negative count leaves out so many at the other end. */
 static int take_end(struct func_call *call, bool left)
@@ -232,8 +318,14 @@ static int take_end(struct func_call *call, bool left)
     return 0;
 }
 
-KERNEL(text_left) { return take_end(call, true); }
-KERNEL(text_right) { return take_end(call, false); }
+KERNEL(text_left)
+{
+    return take_end(call, true);
+}
+KERNEL(text_right)
+{
+    return take_end(call, false);
+}
 
 enum { TRIM_LEFT = 1, TRIM_RIGHT = 2 };
 
@@ -277,12 +369,30 @@ static int trim_rows(struct func_call *call, int sides, bool has_set)
     return 0;
 }
 
-KERNEL(btrim) { return trim_rows(call, TRIM_LEFT | TRIM_RIGHT, true); }
-KERNEL(btrim1) { return trim_rows(call, TRIM_LEFT | TRIM_RIGHT, false); }
-KERNEL(ltrim) { return trim_rows(call, TRIM_LEFT, true); }
-KERNEL(ltrim1) { return trim_rows(call, TRIM_LEFT, false); }
-KERNEL(rtrim) { return trim_rows(call, TRIM_RIGHT, true); }
-KERNEL(rtrim1) { return trim_rows(call, TRIM_RIGHT, false); }
+KERNEL(btrim)
+{
+    return trim_rows(call, TRIM_LEFT | TRIM_RIGHT, true);
+}
+KERNEL(btrim1)
+{
+    return trim_rows(call, TRIM_LEFT | TRIM_RIGHT, false);
+}
+KERNEL(ltrim)
+{
+    return trim_rows(call, TRIM_LEFT, true);
+}
+KERNEL(ltrim1)
+{
+    return trim_rows(call, TRIM_LEFT, false);
+}
+KERNEL(rtrim)
+{
+    return trim_rows(call, TRIM_RIGHT, true);
+}
+KERNEL(rtrim1)
+{
+    return trim_rows(call, TRIM_RIGHT, false);
+}
 
 static bool byte_in_set(uint8_t b, const struct bytes_view *set)
 {
@@ -305,11 +415,21 @@ static int trim_bytes(struct func_call *call, int sides)
     return 0;
 }
 
-KERNEL(byteatrim) { return trim_bytes(call, TRIM_LEFT | TRIM_RIGHT); }
-KERNEL(bytealtrim) { return trim_bytes(call, TRIM_LEFT); }
-KERNEL(byteartrim) { return trim_bytes(call, TRIM_RIGHT); }
+KERNEL(byteatrim)
+{
+    return trim_bytes(call, TRIM_LEFT | TRIM_RIGHT);
+}
+KERNEL(bytealtrim)
+{
+    return trim_bytes(call, TRIM_LEFT);
+}
+KERNEL(byteartrim)
+{
+    return trim_bytes(call, TRIM_RIGHT);
+}
 
-/* ---- padding ------------------------------------------------------------------------------------------- */
+/* ---- padding
+ * ------------------------------------------------------------------------------------------- */
 
 static int pad_rows(struct func_call *call, bool left, bool has_fill, struct err *err)
 {
@@ -342,10 +462,22 @@ static int pad_rows(struct func_call *call, bool left, bool has_fill, struct err
     return 0;
 }
 
-KERNEL(lpad) { return pad_rows(call, true, true, err); }
-KERNEL(rpad) { return pad_rows(call, false, true, err); }
-KERNEL(sql_879) { return pad_rows(call, true, false, err); }
-KERNEL(sql_880) { return pad_rows(call, false, false, err); }
+KERNEL(lpad)
+{
+    return pad_rows(call, true, true, err);
+}
+KERNEL(rpad)
+{
+    return pad_rows(call, false, true, err);
+}
+KERNEL(sql_879)
+{
+    return pad_rows(call, true, false, err);
+}
+KERNEL(sql_880)
+{
+    return pad_rows(call, false, false, err);
+}
 
 KERNEL(repeat)
 {
@@ -367,7 +499,8 @@ KERNEL(repeat)
     return 0;
 }
 
-/* ---- searching ----------------------------------------------------------------------------------------- */
+/* ---- searching
+ * ----------------------------------------------------------------------------------------- */
 
 static const uint8_t *find_bytes(const struct bytes_view *in, const struct bytes_view *what)
 {
@@ -385,13 +518,20 @@ static int position_rows(struct func_call *call, bool bytes)
         if (!at)
             out_i32(call, row, 0);
         else
-            out_i32(call, row, 1 + (int32_t)(bytes ? (size_t)(at - p) : text_chars(p, (size_t)(at - p))));
+            out_i32(call, row,
+                    1 + (int32_t)(bytes ? (size_t)(at - p) : text_chars(p, (size_t)(at - p))));
     }
     return 0;
 }
 
-KERNEL(textpos) { return position_rows(call, false); }
-KERNEL(byteapos) { return position_rows(call, true); }
+KERNEL(textpos)
+{
+    return position_rows(call, false);
+}
+KERNEL(byteapos)
+{
+    return position_rows(call, true);
+}
 
 KERNEL(text_starts_with)
 {
@@ -428,8 +568,8 @@ KERNEL(replace_text)
 }
 
 /* Each character of `from` becomes the one at its place in `to`, or nothing. */
-static void translate_text(const struct bytes_view *v, const struct bytes_view *from, const struct bytes_view *to,
-                           struct buf *out)
+static void translate_text(const struct bytes_view *v, const struct bytes_view *from,
+                           const struct bytes_view *to, struct buf *out)
 {
     const uint8_t *p = view_data(v), *end = p + v->len;
     while (p < end) {
@@ -457,7 +597,8 @@ KERNEL(translate)
     for (uint32_t i = 0; i < call->n; i++) {
         uint32_t row = call_row(call, i);
         buf_reset(&text);
-        translate_text(arg_bytes(call, 0, row), arg_bytes(call, 1, row), arg_bytes(call, 2, row), &text);
+        translate_text(arg_bytes(call, 0, row), arg_bytes(call, 1, row), arg_bytes(call, 2, row),
+                       &text);
         out_bytes(call, row, text.data, text.len);
     }
     buf_done(&text);
@@ -465,7 +606,8 @@ KERNEL(translate)
 }
 
 /* Field n (from the end when negative) between separators. */
-static bool split_field(const struct bytes_view *v, const struct bytes_view *sep, int64_t n, size_t *from, size_t *to)
+static bool split_field(const struct bytes_view *v, const struct bytes_view *sep, int64_t n,
+                        size_t *from, size_t *to)
 {
     const uint8_t *p = view_data(v), *end = p + v->len, *s = view_data(sep);
     if (sep->len == 0) {
@@ -503,7 +645,9 @@ KERNEL(split_part)
         int32_t n = arg_i32(call, 2, row);
         size_t from, to;
         if (n == 0)
-            return fail_row(call, i, err_set(err, ERR_INVALID_PARAMETER_VALUE, "field position must not be zero"));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_INVALID_PARAMETER_VALUE, "field position must not be zero"));
         if (split_field(v, arg_bytes(call, 1, row), n, &from, &to))
             out_slice(call, row, v, from, to);
         else
@@ -512,7 +656,8 @@ KERNEL(split_part)
     return 0;
 }
 
-/* ---- overlay -------------------------------------------------------------------------------------------- */
+/* ---- overlay
+ * -------------------------------------------------------------------------------------------- */
 
 static int overlay_rows(struct func_call *call, bool bytes, bool has_count, struct err *err)
 {
@@ -521,11 +666,14 @@ static int overlay_rows(struct func_call *call, bool bytes, bool has_count, stru
         uint32_t row = call_row(call, i);
         const struct bytes_view *v = arg_bytes(call, 0, row), *with = arg_bytes(call, 1, row);
         int64_t start = arg_i32(call, 2, row);
-        int64_t count = has_count ? (int64_t)arg_i32(call, 3, row)
-                                  : (int64_t)(bytes ? with->len : text_chars(view_data(with), with->len));
+        int64_t count = has_count
+                            ? (int64_t)arg_i32(call, 3, row)
+                            : (int64_t)(bytes ? with->len : text_chars(view_data(with), with->len));
         if (start <= 0) {
             buf_done(&text);
-            return fail_row(call, i, err_set(err, ERR_SUBSTRING_ERROR, "negative substring length not allowed"));
+            return fail_row(
+                call, i,
+                err_set(err, ERR_SUBSTRING_ERROR, "negative substring length not allowed"));
         }
         const uint8_t *p = view_data(v);
         uint64_t rest = start + count > 1 ? (uint64_t)(start + count - 1) : 0;
@@ -543,12 +691,25 @@ static int overlay_rows(struct func_call *call, bool bytes, bool has_count, stru
     return 0;
 }
 
-KERNEL(textoverlay) { return overlay_rows(call, false, true, err); }
-KERNEL(textoverlay_no_len) { return overlay_rows(call, false, false, err); }
-KERNEL(byteaoverlay) { return overlay_rows(call, true, true, err); }
-KERNEL(byteaoverlay_no_len) { return overlay_rows(call, true, false, err); }
+KERNEL(textoverlay)
+{
+    return overlay_rows(call, false, true, err);
+}
+KERNEL(textoverlay_no_len)
+{
+    return overlay_rows(call, false, false, err);
+}
+KERNEL(byteaoverlay)
+{
+    return overlay_rows(call, true, true, err);
+}
+KERNEL(byteaoverlay_no_len)
+{
+    return overlay_rows(call, true, false, err);
+}
 
-/* ---- number texts ---------------------------------------------------------------------------------------- */
+/* ---- number texts
+ * ---------------------------------------------------------------------------------------- */
 
 KERNEL(to_hex32)
 {

@@ -1,10 +1,10 @@
 #include "types/type/array.h"
 
+#include <stdlib.h>
+
 #include "base/key.h"
 #include "types/type/numeric.h"
 #include "types/type/scalar_io.h"
-
-#include <stdlib.h>
 
 uint32_t array_element_type(uint32_t array_type)
 {
@@ -70,7 +70,8 @@ void array_begin(struct array_builder *b, uint32_t elem)
     *b = (struct array_builder){.elem = elem};
 }
 
-void array_shape(struct array_builder *b, uint32_t n_dims, const int32_t *dims, const int32_t *lower)
+void array_shape(struct array_builder *b, uint32_t n_dims, const int32_t *dims,
+                 const int32_t *lower)
 {
     b->n_dims = n_dims;
     memcpy(b->dims, dims, n_dims * sizeof *dims);
@@ -132,7 +133,8 @@ void array_abandon(struct array_builder *b)
     buf_done(&b->bytes);
 }
 
-/* ---- text ------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------
+ */
 
 struct reader {
     const struct type_env *env;
@@ -150,7 +152,8 @@ struct reader {
 
 static int malformed(struct reader *r, const char *detail)
 {
-    err_set(r->err, ERR_INVALID_TEXT_REPRESENTATION, "malformed array literal: \"%.*s\"", (int)r->len, r->text);
+    err_set(r->err, ERR_INVALID_TEXT_REPRESENTATION, "malformed array literal: \"%.*s\"",
+            (int)r->len, r->text);
     return err_detail(r->err, "%s", detail);
 }
 
@@ -181,7 +184,8 @@ static int read_item(struct reader *r)
     } else {
         for (; r->p < r->end && *r->p != r->delim && *r->p != '}'; r->p++) {
             if (*r->p == '{' || *r->p == '"')
-                return malformed(r, *r->p == '{' ? "Unexpected \"{\" character." : "Unexpected array element.");
+                return malformed(r, *r->p == '{' ? "Unexpected \"{\" character."
+                                                 : "Unexpected array element.");
             bool escaped = *r->p == '\\' && r->p + 1 < r->end;
             r->p += escaped;
             buf_put_u8(&r->item, (uint8_t)*r->p);
@@ -191,14 +195,16 @@ static int read_item(struct reader *r)
         if (r->p == r->end)
             return malformed(r, "Unexpected end of input.");
         if (keep == 0)
-            return malformed(r, *r->p == '}' ? "Unexpected \"}\" character." : "Unexpected \",\" character.");
+            return malformed(r, *r->p == '}' ? "Unexpected \"}\" character."
+                                             : "Unexpected \",\" character.");
     }
     struct datum d;
     if (!quoted && keep == 4 && strncasecmp((char *)r->item.data, "null", 4) == 0) {
         d = datum_null(PHYS_BYTES);
     } else {
         buf_reserve(&r->item, 1);
-        int rc = type_in(r->env, r->elem, r->typmod, (const char *)r->item.data, keep, r->arena, &d, r->err);
+        int rc = type_in(r->env, r->elem, r->typmod, (const char *)r->item.data, keep, r->arena, &d,
+                         r->err);
         if (rc)
             return rc;
     }
@@ -211,8 +217,8 @@ static int read_level(struct reader *r, uint32_t depth)
 {
     if (depth >= ARRAY_DIMS_MAX)
         return err_set(r->err, ERR_PROGRAM_LIMIT_EXCEEDED,
-                       "number of array dimensions (%d) exceeds the maximum allowed (%d)", (int)depth + 1,
-                       ARRAY_DIMS_MAX);
+                       "number of array dimensions (%d) exceeds the maximum allowed (%d)",
+                       (int)depth + 1, ARRAY_DIMS_MAX);
     int32_t n = 0;
     r->p++; /* { */
     skip_spaces(r);
@@ -227,7 +233,8 @@ static int read_level(struct reader *r, uint32_t depth)
             return malformed(r, "Unexpected end of input.");
         bool nested = *r->p == '{';
         if ((nested && leaf) || (!nested && branch))
-            return malformed(r, nested ? "Unexpected \"{\" character." : "Unexpected array element.");
+            return malformed(r,
+                             nested ? "Unexpected \"{\" character." : "Unexpected array element.");
         leaf |= !nested;
         branch |= nested;
         int rc = nested ? read_level(r, depth + 1) : read_item(r);
@@ -249,9 +256,11 @@ static int read_level(struct reader *r, uint32_t depth)
     if (dims > r->b.n_dims)
         r->b.n_dims = dims;
     if (leaf && dims < r->b.n_dims)
-        return malformed(r, "Multidimensional arrays must have sub-arrays with matching dimensions.");
+        return malformed(r,
+                         "Multidimensional arrays must have sub-arrays with matching dimensions.");
     if (r->b.dims[depth] && r->b.dims[depth] != n)
-        return malformed(r, "Multidimensional arrays must have sub-arrays with matching dimensions.");
+        return malformed(r,
+                         "Multidimensional arrays must have sub-arrays with matching dimensions.");
     r->b.dims[depth] = n;
     return 0;
 }
@@ -275,7 +284,8 @@ static int read_bounds(struct reader *r, uint32_t *n_bounds)
         if (next >= r->end || *next != ']')
             return malformed(r, "Missing \"]\" after array dimensions.");
         if (upper < lower)
-            return err_set(r->err, ERR_ARRAY_SUBSCRIPT_ERROR, "upper bound cannot be less than lower bound");
+            return err_set(r->err, ERR_ARRAY_SUBSCRIPT_ERROR,
+                           "upper bound cannot be less than lower bound");
         r->b.lower[*n_bounds] = (int32_t)lower;
         r->counts[*n_bounds] = (int32_t)(upper - lower + 1);
         (*n_bounds)++;
@@ -291,13 +301,20 @@ static int read_bounds(struct reader *r, uint32_t *n_bounds)
     return 0;
 }
 
-int array_in(const struct type_env *env, uint32_t array_type, int32_t typmod, const char *text, size_t len,
-             struct arena *arena, struct datum *out, struct err *err)
+int array_in(const struct type_env *env, uint32_t array_type, int32_t typmod, const char *text,
+             size_t len, struct arena *arena, struct datum *out, struct err *err)
 {
     /* strtol needs an end */
     char *copy = arena_strndup(arena, text, len);
-    struct reader r = {.env = env, .text = copy, .p = copy, .end = copy + len, .len = len, .arena = arena,
-                       .elem = array_element_type(array_type), .typmod = typmod, .err = err};
+    struct reader r = {.env = env,
+                       .text = copy,
+                       .p = copy,
+                       .end = copy + len,
+                       .len = len,
+                       .arena = arena,
+                       .elem = array_element_type(array_type),
+                       .typmod = typmod,
+                       .err = err};
     r.delim = type_info(r.elem)->delim;
     array_begin(&r.b, r.elem);
     for (int i = 0; i < ARRAY_DIMS_MAX; i++)
@@ -328,7 +345,8 @@ int array_in(const struct type_env *env, uint32_t array_type, int32_t typmod, co
 
 static void put_item(const struct buf *item, char delim, struct buf *out)
 {
-    bool quote = item->len == 0 || (item->len == 4 && strncasecmp((char *)item->data, "null", 4) == 0);
+    bool quote =
+        item->len == 0 || (item->len == 4 && strncasecmp((char *)item->data, "null", 4) == 0);
     for (size_t i = 0; i < item->len; i++) {
         char c = (char)item->data[i];
         quote |= c == '"' || c == '\\' || c == '{' || c == '}' || c == delim || scalar_is_space(c);
@@ -351,7 +369,8 @@ static int corrupt(struct err *err)
     return err_set(err, ERR_DATA_CORRUPTED, "malformed array");
 }
 
-int array_out(const struct type_env *env, const struct bytes_view *v, struct buf *out, struct err *err)
+int array_out(const struct type_env *env, const struct bytes_view *v, struct buf *out,
+              struct err *err)
 {
     struct array a;
     if (!array_open(v, &a))
@@ -401,9 +420,11 @@ int array_out(const struct type_env *env, const struct bytes_view *v, struct buf
     return rc;
 }
 
-/* ---- binary ------------------------------------------------------------------------------------ */
+/* ---- binary ------------------------------------------------------------------------------------
+ */
 
-int array_send(const struct type_env *env, const struct bytes_view *v, struct buf *out, struct err *err)
+int array_send(const struct type_env *env, const struct bytes_view *v, struct buf *out,
+               struct err *err)
 {
     struct array a;
     if (!array_open(v, &a))
@@ -438,8 +459,8 @@ static int bad_wire(const char *what, struct err *err)
     return err_set(err, ERR_INVALID_BINARY_REPRESENTATION, "%s", what);
 }
 
-int array_recv(const struct type_env *env, uint32_t array_type, int32_t typmod, const uint8_t *data, size_t len,
-               struct arena *arena, struct datum *out, struct err *err)
+int array_recv(const struct type_env *env, uint32_t array_type, int32_t typmod, const uint8_t *data,
+               size_t len, struct arena *arena, struct datum *out, struct err *err)
 {
     struct buf_reader r = buf_reader_of(data, len);
     uint32_t n_dims = buf_take_be32(&r), flags = buf_take_be32(&r), elem = buf_take_be32(&r);
@@ -450,16 +471,16 @@ int array_recv(const struct type_env *env, uint32_t array_type, int32_t typmod, 
         return bad_wire("invalid array flags", err);
     uint32_t want = array_element_type(array_type);
     if (elem != want)
-        return err_set(err, ERR_DATATYPE_MISMATCH, "binary data has array element type %u instead of expected %u",
-                       elem, want);
+        return err_set(err, ERR_DATATYPE_MISMATCH,
+                       "binary data has array element type %u instead of expected %u", elem, want);
     uint64_t n = n_dims ? 1 : 0;
     for (uint32_t i = 0; i < n_dims; i++) {
         dims[i] = (int32_t)buf_take_be32(&r);
         lower[i] = (int32_t)buf_take_be32(&r);
         n = dims[i] <= 0 ? 0 : n * (uint64_t)dims[i];
         if (n > ARRAY_ELEMENTS_MAX)
-            return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed (%d)",
-                           ARRAY_ELEMENTS_MAX);
+            return err_set(err, ERR_PROGRAM_LIMIT_EXCEEDED,
+                           "array size exceeds the maximum allowed (%d)", ARRAY_ELEMENTS_MAX);
     }
     if (r.bad)
         return bad_wire("insufficient data left in message", err);
@@ -487,7 +508,8 @@ int array_recv(const struct type_env *env, uint32_t array_type, int32_t typmod, 
     return 0;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------- */
+/* ---- comparing ---------------------------------------------------------------------------------
+ */
 
 int array_compare(const struct bytes_view *x, const struct bytes_view *y)
 {
@@ -541,9 +563,11 @@ void array_key_append(const struct bytes_view *v, struct buf *out)
     }
 }
 
-/* ---- int2vector, oidvector ----------------------------------------------------------------------- */
+/* ---- int2vector, oidvector
+ * ----------------------------------------------------------------------- */
 
-int array_vector_in(uint32_t type, const char *text, size_t len, struct arena *arena, struct datum *out, struct err *err)
+int array_vector_in(uint32_t type, const char *text, size_t len, struct arena *arena,
+                    struct datum *out, struct err *err)
 {
     bool oids = type == TYPE_OIDVECTOR;
     struct array_builder b;
@@ -558,8 +582,8 @@ int array_vector_in(uint32_t type, const char *text, size_t len, struct arena *a
         if (p == start)
             break;
         int64_t v;
-        int rc = scalar_int_in(start, (size_t)(p - start), oids ? 0 : INT16_MIN, oids ? UINT32_MAX : INT16_MAX,
-                               oids ? "oid" : "smallint", &v, err);
+        int rc = scalar_int_in(start, (size_t)(p - start), oids ? 0 : INT16_MIN,
+                               oids ? UINT32_MAX : INT16_MAX, oids ? "oid" : "smallint", &v, err);
         if (rc) {
             array_abandon(&b);
             return rc;

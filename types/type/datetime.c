@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-/* ---- calendar ---------------------------------------------------------------------------------- */
+/* ---- calendar ----------------------------------------------------------------------------------
+ */
 
 /* Days from civil date by the usual shift of the year's start to March. */
 int32_t date_from_ymd(int32_t year, int32_t month, int32_t day)
@@ -70,8 +71,8 @@ bool datetime_join(const struct datetime *in, int64_t *us)
 {
     if (in->year < -4713 || in->year > 294277)
         return false;
-    int128 v = (int128)date_from_ymd(in->year, in->month, in->day) * US_PER_DAY + in->hour * US_PER_HOUR +
-               in->minute * US_PER_MIN + in->second * US_PER_SEC + in->us;
+    int128 v = (int128)date_from_ymd(in->year, in->month, in->day) * US_PER_DAY +
+               in->hour * US_PER_HOUR + in->minute * US_PER_MIN + in->second * US_PER_SEC + in->us;
     if (v < DATETIME_MIN_US || v >= DATETIME_END_US)
         return false;
     *us = (int64_t)v;
@@ -124,7 +125,8 @@ int64_t datetime_round(int64_t us, int32_t typmod)
     return us >= 0 ? (us + half) / u * u : -((-us + half) / u * u);
 }
 
-/* ---- intervals --------------------------------------------------------------------------------- */
+/* ---- intervals ---------------------------------------------------------------------------------
+ */
 
 struct datum interval_datum(const struct interval *iv, struct arena *arena)
 {
@@ -200,8 +202,8 @@ int interval_apply_typmod(struct interval *iv, int32_t typmod, struct err *err)
     cut_fields(iv, range);
     if (precision != 0xffff) {
         if (precision > 6)
-            return err_set(err, ERR_INVALID_PARAMETER_VALUE, "interval(%d) precision must be between %d and %d",
-                           precision, 0, 6);
+            return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                           "interval(%d) precision must be between %d and %d", precision, 0, 6);
         iv->us = datetime_round(iv->us, precision);
     }
     return 0;
@@ -212,7 +214,8 @@ static int timestamp_out_of_range(struct err *err)
     return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range");
 }
 
-int datetime_add_interval(const struct tz *zone, int64_t us, const struct interval *iv, int64_t *out, struct err *err)
+int datetime_add_interval(const struct tz *zone, int64_t us, const struct interval *iv,
+                          int64_t *out, struct err *err)
 {
     if (!datetime_finite(us)) {
         *out = us;
@@ -239,7 +242,8 @@ int datetime_add_interval(const struct tz *zone, int64_t us, const struct interv
         int64_t days = (int64_t)date_from_ymd(t.year, t.month, t.day) + iv->days;
         if (days > DATE_TIMESTAMP_END_DAYS || days < DATE_MIN_DAYS - 366)
             return timestamp_out_of_range(err);
-        local = days * US_PER_DAY + t.hour * US_PER_HOUR + t.minute * US_PER_MIN + t.second * US_PER_SEC + t.us;
+        local = days * US_PER_DAY + t.hour * US_PER_HOUR + t.minute * US_PER_MIN +
+                t.second * US_PER_SEC + t.us;
         if (datetime_local_to_instant(zone, local, &v))
             return timestamp_out_of_range(err);
     }
@@ -260,12 +264,13 @@ static int interval_out_of_range(struct err *err)
     return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "interval out of range");
 }
 
-/* The parts of a scaled interval: whole months, the fraction left in days, and so on, as PostgreSQL spreads them. */
-static int spread(const struct interval *iv, double months, double days, double us, double month_rest, double day_rest,
-                  struct interval *out, struct err *err)
+/* The parts of a scaled interval: whole months, the fraction left in days, and so on, as PostgreSQL
+ * spreads them. */
+static int spread(const struct interval *iv, double months, double days, double us,
+                  double month_rest, double day_rest, struct interval *out, struct err *err)
 {
-    if (isnan(months) || months > INT32_MAX || months < INT32_MIN || isnan(days) || days > INT32_MAX ||
-        days < INT32_MIN)
+    if (isnan(months) || months > INT32_MAX || months < INT32_MIN || isnan(days) ||
+        days > INT32_MAX || days < INT32_MIN)
         return interval_out_of_range(err);
     out->months = (int32_t)months;
     out->days = (int32_t)days;
@@ -286,13 +291,15 @@ static int spread(const struct interval *iv, double months, double days, double 
     return 0;
 }
 
-int interval_multiply(const struct interval *iv, double factor, struct interval *out, struct err *err)
+int interval_multiply(const struct interval *iv, double factor, struct interval *out,
+                      struct err *err)
 {
     double months = iv->months * factor, days = iv->days * factor;
     return spread(iv, months, days, (double)iv->us * factor, months, days, out, err);
 }
 
-int interval_divide(const struct interval *iv, double divisor, struct interval *out, struct err *err)
+int interval_divide(const struct interval *iv, double divisor, struct interval *out,
+                    struct err *err)
 {
     if (divisor == 0)
         return err_set(err, ERR_DIVISION_BY_ZERO, "division by zero");

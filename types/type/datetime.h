@@ -1,12 +1,16 @@
-/* datetime.h: dates, times, timestamps and intervals: calendar arithmetic, text forms and rounding as PostgreSQL has them.
+/* datetime.h: dates, times, timestamps and intervals: calendar arithmetic, text forms and rounding
+ * as PostgreSQL has them.
  *
- * All instants and local times are microseconds since 2000-01-01; dates are days since then; the calendar is proleptic Gregorian. The
- * extreme values of each kind are the infinities. Years are astronomical inside (0 = 1 BC).
+ * All instants and local times are microseconds since 2000-01-01; dates are days since then; the
+ * calendar is proleptic Gregorian. The extreme values of each kind are the infinities. Years are
+ * astronomical inside (0 = 1 BC).
  *
  * Invariants
- * 1. Finite timestamps lie in [DATETIME_MIN_US, DATETIME_END_US), dates in [DATE_MIN_DAYS, DATE_END_DAYS): 4713-11-24 BC to AD 294276 /
- *    5874897. What would leave the range is error 22008 with PostgreSQL's wording, never a wrapped value.
- * 2. An interval keeps months, days and microseconds apart; comparing takes 30 days a month and 24 hours a day.
+ * 1. Finite timestamps lie in [DATETIME_MIN_US, DATETIME_END_US), dates in [DATE_MIN_DAYS,
+ * DATE_END_DAYS): 4713-11-24 BC to AD 294276 / 5874897. What would leave the range is error 22008
+ * with PostgreSQL's wording, never a wrapped value.
+ * 2. An interval keeps months, days and microseconds apart; comparing takes 30 days a month and 24
+ * hours a day.
  */
 #ifndef CAIRN_TYPES_TYPE_DATETIME_H
 #define CAIRN_TYPES_TYPE_DATETIME_H
@@ -25,8 +29,8 @@
 #define DATE_MINUS_INFINITY INT32_MIN
 #define DATETIME_MIN_US INT64_C(-211813488000000000)
 #define DATETIME_END_US INT64_C(9223371331200000000)
-#define DATE_MIN_DAYS (-2451545)    /* Julian day 0 */
-#define DATE_END_DAYS 2145031949    /* 5874898-01-01 */
+#define DATE_MIN_DAYS (-2451545)          /* Julian day 0 */
+#define DATE_END_DAYS 2145031949          /* 5874898-01-01 */
 #define DATE_TIMESTAMP_END_DAYS 106751983 /* first date beyond the timestamps */
 #define DATE_UNIX_EPOCH (-10957)
 #define DATETIME_UNIX_EPOCH_US (DATE_UNIX_EPOCH * US_PER_DAY)
@@ -39,8 +43,8 @@ struct interval {
 };
 
 struct timetz {
-    int64_t us;    /* local time of day */
-    int32_t zone;  /* seconds WEST of Greenwich, as PostgreSQL keeps it */
+    int64_t us;   /* local time of day */
+    int32_t zone; /* seconds WEST of Greenwich, as PostgreSQL keeps it */
 };
 
 /* A point broken into fields. year is astronomical; month 1..12. */
@@ -52,16 +56,32 @@ struct datetime {
 
 /* ---- calendar ------------------------------------------------------------------------------ */
 
-int32_t date_from_ymd(int32_t year, int32_t month, int32_t day); /* days since 2000-01-01; fields must be valid or near */
+int32_t date_from_ymd(int32_t year, int32_t month,
+                      int32_t day); /* days since 2000-01-01; fields must be valid or near */
 void date_to_ymd(int32_t days, int32_t *year, int32_t *month, int32_t *day);
 int32_t date_days_in_month(int32_t year, int32_t month);
-static inline bool date_is_leap(int32_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+static inline bool date_is_leap(int32_t year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
 int32_t date_day_of_week(int32_t days); /* 0 = Sunday */
 void date_iso_week(int32_t days, int32_t *iso_year, int32_t *iso_week);
-static inline bool date_in_range(int64_t days) { return days >= DATE_MIN_DAYS && days < DATE_END_DAYS; }
-static inline bool datetime_in_range(int64_t us) { return us >= DATETIME_MIN_US && us < DATETIME_END_US; }
-static inline bool datetime_finite(int64_t us) { return us != DATETIME_INFINITY && us != DATETIME_MINUS_INFINITY; }
-static inline bool date_finite(int32_t days) { return days != DATE_INFINITY && days != DATE_MINUS_INFINITY; }
+static inline bool date_in_range(int64_t days)
+{
+    return days >= DATE_MIN_DAYS && days < DATE_END_DAYS;
+}
+static inline bool datetime_in_range(int64_t us)
+{
+    return us >= DATETIME_MIN_US && us < DATETIME_END_US;
+}
+static inline bool datetime_finite(int64_t us)
+{
+    return us != DATETIME_INFINITY && us != DATETIME_MINUS_INFINITY;
+}
+static inline bool date_finite(int32_t days)
+{
+    return days != DATE_INFINITY && days != DATE_MINUS_INFINITY;
+}
 
 /* Local fields of a finite timestamp. */
 void datetime_split(int64_t us, struct datetime *out);
@@ -75,7 +95,8 @@ int datetime_local_to_instant(const struct tz *zone, int64_t local_us, int64_t *
 /* Instant to local. */
 int datetime_instant_to_local(const struct tz *zone, int64_t us, int64_t *local_us);
 
-/* Rounds to typmod fractional digits (0..6; -1 = leave), half away from zero in PostgreSQL's way. */
+/* Rounds to typmod fractional digits (0..6; -1 = leave), half away from zero in PostgreSQL's way.
+ */
 int64_t datetime_round(int64_t us, int32_t typmod);
 
 /* ---- intervals ----------------------------------------------------------------------------- */
@@ -83,7 +104,8 @@ int64_t datetime_round(int64_t us, int32_t typmod);
 static inline struct interval interval_load(const struct bytes_view *v)
 {
     const uint8_t *p = view_data(v);
-    return (struct interval){(int64_t)load_le64(p), (int32_t)load_le32(p + 8), (int32_t)load_le32(p + 12)};
+    return (struct interval){(int64_t)load_le64(p), (int32_t)load_le32(p + 8),
+                             (int32_t)load_le32(p + 12)};
 }
 struct datum interval_datum(const struct interval *iv, struct arena *arena);
 /* The length used in comparisons, in microseconds. */
@@ -103,26 +125,32 @@ static inline struct timetz timetz_load(const struct bytes_view *v)
 struct datum timetz_datum(const struct timetz *t);
 int timetz_compare(const struct bytes_view *a, const struct bytes_view *b);
 
-/* iv * factor and iv / divisor: fractions of months cascade into days (30 a month), of days into time. */
-int interval_multiply(const struct interval *iv, double factor, struct interval *out, struct err *err) MUST_CHECK;
-int interval_divide(const struct interval *iv, double divisor, struct interval *out, struct err *err) MUST_CHECK;
+/* iv * factor and iv / divisor: fractions of months cascade into days (30 a month), of days into
+ * time. */
+int interval_multiply(const struct interval *iv, double factor, struct interval *out,
+                      struct err *err) MUST_CHECK;
+int interval_divide(const struct interval *iv, double divisor, struct interval *out,
+                    struct err *err) MUST_CHECK;
 
-/* local/instant + interval: months, then days, then time, through the zone for instants (zone NULL and local alike: UTC). */
-int datetime_add_interval(const struct tz *zone, int64_t us, const struct interval *iv, int64_t *out,
-                          struct err *err) MUST_CHECK;
+/* local/instant + interval: months, then days, then time, through the zone for instants (zone NULL
+ * and local alike: UTC). */
+int datetime_add_interval(const struct tz *zone, int64_t us, const struct interval *iv,
+                          int64_t *out, struct err *err) MUST_CHECK;
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-int date_in(const struct type_env *env, const char *text, size_t len, int32_t *out, struct err *err) MUST_CHECK;
+int date_in(const struct type_env *env, const char *text, size_t len, int32_t *out,
+            struct err *err) MUST_CHECK;
 int time_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, int64_t *out,
             struct err *err) MUST_CHECK;
-int timetz_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, struct timetz *out,
-              struct err *err) MUST_CHECK;
-/* with_zone: the result is an instant (a text without zone is local time of env's zone); else a zone in the text is ignored. */
-int timestamp_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, bool with_zone, int64_t *out,
-                 struct err *err) MUST_CHECK;
-int interval_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, struct interval *out,
-                struct err *err) MUST_CHECK;
+int timetz_in(const struct type_env *env, const char *text, size_t len, int32_t typmod,
+              struct timetz *out, struct err *err) MUST_CHECK;
+/* with_zone: the result is an instant (a text without zone is local time of env's zone); else a
+ * zone in the text is ignored. */
+int timestamp_in(const struct type_env *env, const char *text, size_t len, int32_t typmod,
+                 bool with_zone, int64_t *out, struct err *err) MUST_CHECK;
+int interval_in(const struct type_env *env, const char *text, size_t len, int32_t typmod,
+                struct interval *out, struct err *err) MUST_CHECK;
 
 void date_out(const struct type_env *env, int32_t days, struct buf *out);
 void time_out(int64_t us, struct buf *out);

@@ -1,12 +1,12 @@
-#include "types/type/datetime.h"
-
-#include "types/type/scalar_io.h"
-
 #include <math.h>
 #include <stdlib.h>
 
-/* Reading dates and times. The text is cut into fields (numbers, dates with separators, times, words, zones), which are then given their
- * meaning one by one, in PostgreSQL's order of preference.
+#include "types/type/datetime.h"
+#include "types/type/scalar_io.h"
+
+/* Reading dates and times. The text is cut into fields (numbers, dates with separators, times,
+ * words, zones), which are then given their meaning one by one, in PostgreSQL's order of
+ * preference.
  */
 
 enum { FIELDS_MAX = 25, FIELD_BYTES_MAX = 64 };
@@ -18,7 +18,15 @@ struct field {
     char text[FIELD_BYTES_MAX]; /* lower case */
 };
 
-enum { HAVE_YEAR = 1, HAVE_MONTH = 2, HAVE_DAY = 4, HAVE_TIME = 8, HAVE_ZONE = 16, HAVE_DATE = 7, HAVE_DOY = 32 };
+enum {
+    HAVE_YEAR = 1,
+    HAVE_MONTH = 2,
+    HAVE_DAY = 4,
+    HAVE_TIME = 8,
+    HAVE_ZONE = 16,
+    HAVE_DATE = 7,
+    HAVE_DOY = 32
+};
 
 enum outcome { OK, BAD_SYNTAX, BAD_FIELD, BAD_YEAR, BAD_MONTH_DAY, BAD_ZONE, UNKNOWN_ZONE };
 
@@ -30,21 +38,31 @@ struct reading {
     struct datetime t;
     int32_t doy;
     bool two_digit_year, bc, text_month, time_only;
-    int meridiem; /* -1 none, 0 AM, 1 PM */
-    int32_t zone_seconds;       /* east */
-    const struct tz *zone;      /* a full zone name */
+    int meridiem;          /* -1 none, 0 AM, 1 PM */
+    int32_t zone_seconds;  /* east */
+    const struct tz *zone; /* a full zone name */
     bool dst_suffix;
-    bool special;               /* result given directly */
-    int64_t special_us;         /* instant (now, epoch), or local midnight */
+    bool special;       /* result given directly */
+    int64_t special_us; /* instant (now, epoch), or local midnight */
     bool special_is_instant;
     const char *unknown_zone;
 };
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_alpha(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
-static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_alpha(char c)
+{
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+static char to_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
 
-/* ---- cutting into fields ----------------------------------------------------------------------- */
+/* ---- cutting into fields -----------------------------------------------------------------------
+ */
 
 struct cutter {
     const char *p, *end;
@@ -64,8 +82,14 @@ static void take(struct cutter *c)
     c->out[c->n] = 0;
 }
 
-static bool at_digit(const struct cutter *c) { return c->p < c->end && is_digit(*c->p); }
-static bool at_char(const struct cutter *c, const char *set) { return c->p < c->end && *c->p && strchr(set, *c->p); }
+static bool at_digit(const struct cutter *c)
+{
+    return c->p < c->end && is_digit(*c->p);
+}
+static bool at_char(const struct cutter *c, const char *set)
+{
+    return c->p < c->end && *c->p && strchr(set, *c->p);
+}
 
 static enum field_kind cut_number(struct cutter *c)
 {
@@ -175,12 +199,14 @@ static enum outcome cut_fields(struct reading *r, const char *text, size_t len)
     return r->n_fields ? OK : BAD_SYNTAX;
 }
 
-/* ---- meanings ----------------------------------------------------------------------------------- */
+/* ---- meanings -----------------------------------------------------------------------------------
+ */
 
 static int month_of(const char *word)
 {
-    static const char *const names[] = {"january", "february", "march",     "april",   "may",      "june",
-                                        "july",    "august",   "september", "october", "november", "december"};
+    static const char *const names[] = {"january",   "february", "march",    "april",
+                                        "may",       "june",     "july",     "august",
+                                        "september", "october",  "november", "december"};
     size_t n = strlen(word);
     if (strcmp(word, "sept") == 0)
         return 9;
@@ -192,7 +218,8 @@ static int month_of(const char *word)
 
 static bool is_weekday(const char *word)
 {
-    static const char *const names[] = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
+    static const char *const names[] = {"sunday",   "monday", "tuesday", "wednesday",
+                                        "thursday", "friday", "saturday"};
     size_t n = strlen(word);
     if (strcmp(word, "tues") == 0 || strcmp(word, "thur") == 0 || strcmp(word, "thurs") == 0 ||
         strcmp(word, "weds") == 0)
@@ -253,7 +280,8 @@ static enum outcome read_time(struct reading *r, const char *text)
         return BAD_SYNTAX;
     r->have |= HAVE_TIME;
     bool end_of_day = r->t.hour == 24 && r->t.minute == 0 && r->t.second == 0 && r->t.us == 0;
-    if (r->t.minute > 59 || r->t.second > 60 || (r->t.second == 60 && r->t.us > 0) || (r->t.hour > 23 && !end_of_day))
+    if (r->t.minute > 59 || r->t.second > 60 || (r->t.second == 60 && r->t.us > 0) ||
+        (r->t.hour > 23 && !end_of_day))
         return BAD_FIELD;
     if (r->t.us == US_PER_SEC) {
         r->t.us = 0;
@@ -278,7 +306,8 @@ static enum outcome read_date_number(struct reading *r, const char *text, size_t
         if (digits >= 3 || ymd)
             return set_year(r, v, digits);
         return set_part(r, dmy ? HAVE_DAY : HAVE_MONTH, v);
-    case HAVE_YEAR: return set_part(r, HAVE_MONTH, v);
+    case HAVE_YEAR:
+        return set_part(r, HAVE_MONTH, v);
     case HAVE_MONTH:
         if (r->text_month && (digits >= 3 || ymd))
             return set_year(r, v, digits);
@@ -291,9 +320,12 @@ static enum outcome read_date_number(struct reading *r, const char *text, size_t
             return set_year(r, v, digits);
         }
         return set_part(r, HAVE_DAY, v);
-    case HAVE_DAY: return set_part(r, HAVE_MONTH, v);
-    case HAVE_MONTH | HAVE_DAY: return set_year(r, v, digits);
-    default: return BAD_SYNTAX;
+    case HAVE_DAY:
+        return set_part(r, HAVE_MONTH, v);
+    case HAVE_MONTH | HAVE_DAY:
+        return set_year(r, v, digits);
+    default:
+        return BAD_SYNTAX;
     }
 }
 
@@ -345,7 +377,8 @@ static int32_t digits_at(const char *text, size_t at, size_t n)
     return atoi(part);
 }
 
-/* A number standing alone: YYYYMMDD (or fewer year digits), hhmm[ss] behind a complete date, or one part of a date. */
+/* A number standing alone: YYYYMMDD (or fewer year digits), hhmm[ss] behind a complete date, or one
+ * part of a date. */
 static enum outcome read_number(struct reading *r, char *text)
 {
     size_t digits = strspn(text, "0123456789");
@@ -434,7 +467,8 @@ static bool read_special(struct reading *r, const char *word)
     } else if (strcmp(word, "epoch") == 0) {
         us = DATETIME_UNIX_EPOCH_US;
         day = false;
-    } else if (strcmp(word, "infinity") == 0 || strcmp(word, "+infinity") == 0 || strcmp(word, "inf") == 0) {
+    } else if (strcmp(word, "infinity") == 0 || strcmp(word, "+infinity") == 0 ||
+               strcmp(word, "inf") == 0) {
         us = DATETIME_INFINITY;
         day = false;
     } else if (strcmp(word, "-infinity") == 0 || strcmp(word, "-inf") == 0) {
@@ -469,8 +503,8 @@ static enum outcome read_zone_word(struct reading *r, const char *word)
         return OK;
     }
     bool dst;
-    if (strcmp(word, "z") == 0 || strcmp(word, "zulu") == 0 || strcmp(word, "utc") == 0 || strcmp(word, "gmt") == 0 ||
-        strcmp(word, "ut") == 0) {
+    if (strcmp(word, "z") == 0 || strcmp(word, "zulu") == 0 || strcmp(word, "utc") == 0 ||
+        strcmp(word, "gmt") == 0 || strcmp(word, "ut") == 0) {
         r->zone_seconds = 0;
     } else if (!tz_abbrev(word, strlen(word), &r->zone_seconds, &dst)) {
         r->zone = r->env->names && r->env->names->zone_of
@@ -538,12 +572,24 @@ static enum outcome read_fields(struct reading *r)
         const struct field *next = i + 1 < r->n_fields ? f + 1 : NULL;
         enum outcome o = BAD_SYNTAX;
         switch (f->kind) {
-        case FIELD_NUMBER: o = read_number(r, f->text); break;
-        case FIELD_DATE: o = read_date(r, f->text); break;
-        case FIELD_TIME: o = read_time(r, f->text); break;
-        case FIELD_WORD: o = read_word(r, f->text, next); break;
-        case FIELD_ZONE: o = read_zone(r, f->text); break;
-        case FIELD_SPECIAL: o = read_special(r, f->text) ? OK : BAD_SYNTAX; break;
+        case FIELD_NUMBER:
+            o = read_number(r, f->text);
+            break;
+        case FIELD_DATE:
+            o = read_date(r, f->text);
+            break;
+        case FIELD_TIME:
+            o = read_time(r, f->text);
+            break;
+        case FIELD_WORD:
+            o = read_word(r, f->text, next);
+            break;
+        case FIELD_ZONE:
+            o = read_zone(r, f->text);
+            break;
+        case FIELD_SPECIAL:
+            o = read_special(r, f->text) ? OK : BAD_SYNTAX;
+            break;
         }
         if (o)
             return o;
@@ -565,14 +611,16 @@ static enum outcome check_date(struct reading *r)
         /* year zero does not exist; J dates arrive in astronomical years and skip this */
         bool julian = false;
         for (int i = 0; i < r->n_fields; i++)
-            julian |= r->fields[i].kind == FIELD_WORD && r->fields[i].text[0] == 'j' && is_digit(r->fields[i].text[1]);
+            julian |= r->fields[i].kind == FIELD_WORD && r->fields[i].text[0] == 'j' &&
+                      is_digit(r->fields[i].text[1]);
         if (!julian)
             return BAD_FIELD;
     }
     if (r->have & HAVE_DOY) {
         if (r->doy > 365 + date_is_leap(r->t.year))
             return BAD_FIELD;
-        date_to_ymd(date_from_ymd(r->t.year, 1, 1) + r->doy - 1, &r->t.year, &r->t.month, &r->t.day);
+        date_to_ymd(date_from_ymd(r->t.year, 1, 1) + r->doy - 1, &r->t.year, &r->t.month,
+                    &r->t.day);
     }
     if (r->t.month < 1 || r->t.month > 12)
         return BAD_MONTH_DAY;
@@ -596,30 +644,38 @@ static enum outcome check_time(struct reading *r)
     return OK;
 }
 
-static int report(enum outcome o, const struct reading *r, const char *type, const char *text, size_t len, struct err *err)
+static int report(enum outcome o, const struct reading *r, const char *type, const char *text,
+                  size_t len, struct err *err)
 {
     int n = (int)len;
     switch (o) {
-    case OK: return 0;
+    case OK:
+        return 0;
     case BAD_FIELD:
-        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date/time field value out of range: \"%.*s\"", n, text);
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW,
+                       "date/time field value out of range: \"%.*s\"", n, text);
     case BAD_YEAR:
         return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "%s out of range: \"%.*s\"",
                        strcmp(type, "date") == 0 ? "date" : "timestamp", n, text);
     case BAD_MONTH_DAY:
-        err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date/time field value out of range: \"%.*s\"", n, text);
+        err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date/time field value out of range: \"%.*s\"", n,
+                text);
         return err_hint(err, "Perhaps you need a different \"datestyle\" setting.");
     case BAD_ZONE:
         return err_set(err, ERR_INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
                        "time zone displacement out of range: \"%.*s\"", n, text);
     case UNKNOWN_ZONE:
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "time zone \"%s\" not recognized", r->unknown_zone);
-    case BAD_SYNTAX: break;
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "time zone \"%s\" not recognized",
+                       r->unknown_zone);
+    case BAD_SYNTAX:
+        break;
     }
-    return err_set(err, ERR_INVALID_DATETIME_FORMAT, "invalid input syntax for type %s: \"%.*s\"", type, n, text);
+    return err_set(err, ERR_INVALID_DATETIME_FORMAT, "invalid input syntax for type %s: \"%.*s\"",
+                   type, n, text);
 }
 
-static enum outcome start_reading(struct reading *r, const struct type_env *env, const char *text, size_t len)
+static enum outcome start_reading(struct reading *r, const struct type_env *env, const char *text,
+                                  size_t len)
 {
     r->env = env;
     r->meridiem = -1;
@@ -627,7 +683,8 @@ static enum outcome start_reading(struct reading *r, const struct type_env *env,
     return o ? o : read_fields(r);
 }
 
-/* ---- the types ---------------------------------------------------------------------------------- */
+/* ---- the types ----------------------------------------------------------------------------------
+ */
 
 int date_in(const struct type_env *env, const char *text, size_t len, int32_t *out, struct err *err)
 {
@@ -651,10 +708,12 @@ int date_in(const struct type_env *env, const char *text, size_t len, int32_t *o
     if (o)
         return report(o, &r, "date", text, len, err);
     if (r.t.year > 5874897 || r.t.year < -4713)
-        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range: \"%.*s\"", (int)len, text);
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range: \"%.*s\"", (int)len,
+                       text);
     int32_t days = date_from_ymd(r.t.year, r.t.month, r.t.day);
     if (!date_in_range(days))
-        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range: \"%.*s\"", (int)len, text);
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "date out of range: \"%.*s\"", (int)len,
+                       text);
     *out = days;
     return 0;
 }
@@ -665,7 +724,8 @@ static int64_t time_of(const struct datetime *t)
 }
 
 /* Time texts may carry a date; without one, a bare hhmmss number is a time. */
-static enum outcome read_time_text(struct reading *r, const struct type_env *env, const char *text, size_t len)
+static enum outcome read_time_text(struct reading *r, const struct type_env *env, const char *text,
+                                   size_t len)
 {
     r->env = env;
     r->meridiem = -1;
@@ -701,7 +761,8 @@ static enum outcome read_time_text(struct reading *r, const struct type_env *env
     return o;
 }
 
-int time_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, int64_t *out, struct err *err)
+int time_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, int64_t *out,
+            struct err *err)
 {
     struct reading r = {0};
     enum outcome o = read_time_text(&r, env, text, len);
@@ -711,8 +772,8 @@ int time_in(const struct type_env *env, const char *text, size_t len, int32_t ty
     return 0;
 }
 
-int timetz_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, struct timetz *out,
-              struct err *err)
+int timetz_in(const struct type_env *env, const char *text, size_t len, int32_t typmod,
+              struct timetz *out, struct err *err)
 {
     struct reading r = {0};
     enum outcome o = read_time_text(&r, env, text, len);
@@ -738,8 +799,8 @@ static int to_instant(const struct reading *r, int64_t local, int64_t *us)
     return 0;
 }
 
-int timestamp_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, bool with_zone, int64_t *out,
-                 struct err *err)
+int timestamp_in(const struct type_env *env, const char *text, size_t len, int32_t typmod,
+                 bool with_zone, int64_t *out, struct err *err)
 {
     const char *type = with_zone ? "timestamp with time zone" : "timestamp";
     struct reading r = {0};
@@ -759,7 +820,8 @@ int timestamp_in(const struct type_env *env, const char *text, size_t len, int32
         return report(o, &r, type, text, len, err);
     int64_t us;
     if (!datetime_join(&r.t, &us) || (with_zone && to_instant(&r, us, &us)))
-        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range: \"%.*s\"", (int)len, text);
+        return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "timestamp out of range: \"%.*s\"",
+                       (int)len, text);
     *out = datetime_round(us, typmod);
     return 0;
 }

@@ -1,6 +1,6 @@
-#include "types/type/datetime.h"
-
 #include <stdlib.h>
+
+#include "types/type/datetime.h"
 
 static const char *const month_names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -58,7 +58,10 @@ static void put_zone(struct buf *out, int32_t seconds_east)
     }
 }
 
-static int32_t shown_year(int32_t year) { return year > 0 ? year : 1 - year; }
+static int32_t shown_year(int32_t year)
+{
+    return year > 0 ? year : 1 - year;
+}
 
 static void put_two(struct buf *out, int32_t first, char between, int32_t second)
 {
@@ -68,7 +71,8 @@ static void put_two(struct buf *out, int32_t first, char between, int32_t second
 }
 
 /* The date part in a style; BC is the caller's. */
-static void put_ymd(const struct type_env *env, int32_t year, int32_t month, int32_t day, bool with_time, struct buf *out)
+static void put_ymd(const struct type_env *env, int32_t year, int32_t month, int32_t day,
+                    bool with_time, struct buf *out)
 {
     bool dmy = env->date_order == TYPE_ORDER_DMY;
     switch ((enum type_date_style)env->date_style) {
@@ -167,7 +171,8 @@ void timestamp_out(const struct type_env *env, int64_t us, bool with_zone, struc
         buf_put_text(out, " BC");
 }
 
-/* ---- intervals --------------------------------------------------------------------------------- */
+/* ---- intervals ---------------------------------------------------------------------------------
+ */
 
 struct parts {
     int32_t year, month, day;
@@ -202,7 +207,8 @@ static void put_unit(struct buf *out, int32_t v, const char *unit, bool *empty, 
 {
     if (v == 0)
         return;
-    buf_printf(out, "%s%s%d %s%s", *empty ? "" : " ", *before && v > 0 ? "+" : "", v, unit, v != 1 ? "s" : "");
+    buf_printf(out, "%s%s%d %s%s", *empty ? "" : " ", *before && v > 0 ? "+" : "", v, unit,
+               v != 1 ? "s" : "");
     *before = v < 0;
     *empty = false;
 }
@@ -233,7 +239,8 @@ static void put_verbose(struct buf *out, int64_t v, const char *unit, bool *empt
         *before = v < 0;
     else if (*before)
         v = -v;
-    buf_printf(out, " %lld %s%s", (long long)(*empty && v < 0 ? -v : v), unit, (v < 0 ? -v : v) != 1 ? "s" : "");
+    buf_printf(out, " %lld %s%s", (long long)(*empty && v < 0 ? -v : v), unit,
+               (v < 0 ? -v : v) != 1 ? "s" : "");
     *empty = false;
 }
 
@@ -303,7 +310,8 @@ static void standard_out(const struct parts *p, struct buf *out)
         bool month_neg = p->year < 0 || p->month < 0, time_neg = time_is_negative(p);
         buf_printf(out, "%c%d-%d %c%d %c", month_neg ? '-' : '+', abs(p->year), abs(p->month),
                    p->day < 0 ? '-' : '+', abs(p->day), time_neg ? '-' : '+');
-        buf_printf(out, "%lld:%02d:", (long long)(p->hour < 0 ? -p->hour : p->hour), abs(p->minute));
+        buf_printf(out, "%lld:%02d:", (long long)(p->hour < 0 ? -p->hour : p->hour),
+                   abs(p->minute));
         put_int(out, abs(p->second), 2);
         put_fraction(out, abs(p->us));
     } else if (months) {
@@ -313,7 +321,8 @@ static void standard_out(const struct parts *p, struct buf *out)
             buf_put_u8(out, '-');
         if (p->day)
             buf_printf(out, "%d ", abs(p->day));
-        buf_printf(out, "%lld:%02d:", (long long)(p->hour < 0 ? -p->hour : p->hour), abs(p->minute));
+        buf_printf(out, "%lld:%02d:", (long long)(p->hour < 0 ? -p->hour : p->hour),
+                   abs(p->minute));
         put_int(out, abs(p->second), 2);
         put_fraction(out, abs(p->us));
     }
@@ -323,9 +332,17 @@ void interval_out(const struct type_env *env, const struct interval *iv, struct 
 {
     struct parts p = split_interval(iv);
     switch ((enum type_interval_style)env->interval_style) {
-    case TYPE_INTERVAL_POSTGRES: postgres_out(&p, out); break;
-    case TYPE_INTERVAL_POSTGRES_VERBOSE: verbose_out(&p, out); break;
-    case TYPE_INTERVAL_SQL_STANDARD: standard_out(&p, out); break;
-    case TYPE_INTERVAL_ISO_8601: iso_out(&p, out); break;
+    case TYPE_INTERVAL_POSTGRES:
+        postgres_out(&p, out);
+        break;
+    case TYPE_INTERVAL_POSTGRES_VERBOSE:
+        verbose_out(&p, out);
+        break;
+    case TYPE_INTERVAL_SQL_STANDARD:
+        standard_out(&p, out);
+        break;
+    case TYPE_INTERVAL_ISO_8601:
+        iso_out(&p, out);
+        break;
     }
 }

@@ -1,11 +1,11 @@
-#include "types/type/datetime.h"
-
-#include "types/type/scalar_io.h"
-
 #include <math.h>
 #include <stdlib.h>
 
-/* Reading intervals: PostgreSQL's "1 year 2 mons 3 days 04:05:06 ago", SQL's '1-2' and '3 4:05:06', ISO 8601's P1Y2M3DT4H5M6S. */
+#include "types/type/datetime.h"
+#include "types/type/scalar_io.h"
+
+/* Reading intervals: PostgreSQL's "1 year 2 mons 3 days 04:05:06 ago", SQL's '1-2' and '3 4:05:06',
+ * ISO 8601's P1Y2M3DT4H5M6S. */
 
 enum unit {
     UNIT_NONE,
@@ -23,8 +23,15 @@ enum unit {
     UNIT_MILLENNIUM
 };
 
-enum { RANGE_MONTH = 1 << 1, RANGE_YEAR = 1 << 2, RANGE_DAY = 1 << 3, RANGE_HOUR = 1 << 10, RANGE_MINUTE = 1 << 11,
-       RANGE_SECOND = 1 << 12, RANGE_FULL = 0x7fff };
+enum {
+    RANGE_MONTH = 1 << 1,
+    RANGE_YEAR = 1 << 2,
+    RANGE_DAY = 1 << 3,
+    RANGE_HOUR = 1 << 10,
+    RANGE_MINUTE = 1 << 11,
+    RANGE_SECOND = 1 << 12,
+    RANGE_FULL = 0x7fff
+};
 
 struct sum {
     int64_t months, days;
@@ -38,24 +45,73 @@ static const struct {
     const char *word;
     enum unit unit;
 } words[] = {
-    {"us", UNIT_US}, {"usec", UNIT_US}, {"usecs", UNIT_US}, {"usecond", UNIT_US}, {"useconds", UNIT_US},
-    {"microsecond", UNIT_US}, {"microseconds", UNIT_US}, {"microsecon", UNIT_US},
-    {"ms", UNIT_MS}, {"msec", UNIT_MS}, {"msecs", UNIT_MS}, {"msecond", UNIT_MS}, {"mseconds", UNIT_MS},
-    {"millisecond", UNIT_MS}, {"milliseconds", UNIT_MS},
-    {"s", UNIT_SECOND}, {"sec", UNIT_SECOND}, {"secs", UNIT_SECOND}, {"second", UNIT_SECOND},
-    {"seconds", UNIT_SECOND}, {"m", UNIT_MINUTE}, {"min", UNIT_MINUTE}, {"mins", UNIT_MINUTE},
-    {"minute", UNIT_MINUTE}, {"minutes", UNIT_MINUTE}, {"h", UNIT_HOUR}, {"hr", UNIT_HOUR}, {"hrs", UNIT_HOUR},
-    {"hour", UNIT_HOUR}, {"hours", UNIT_HOUR}, {"d", UNIT_DAY}, {"day", UNIT_DAY}, {"days", UNIT_DAY},
-    {"w", UNIT_WEEK}, {"week", UNIT_WEEK}, {"weeks", UNIT_WEEK}, {"mon", UNIT_MONTH}, {"mons", UNIT_MONTH},
-    {"month", UNIT_MONTH}, {"months", UNIT_MONTH}, {"y", UNIT_YEAR}, {"yr", UNIT_YEAR}, {"yrs", UNIT_YEAR},
-    {"year", UNIT_YEAR}, {"years", UNIT_YEAR}, {"dec", UNIT_DECADE}, {"decs", UNIT_DECADE},
-    {"decade", UNIT_DECADE}, {"decades", UNIT_DECADE}, {"c", UNIT_CENTURY}, {"cent", UNIT_CENTURY},
-    {"century", UNIT_CENTURY}, {"centuries", UNIT_CENTURY}, {"mil", UNIT_MILLENNIUM}, {"mils", UNIT_MILLENNIUM},
-    {"millennia", UNIT_MILLENNIUM}, {"millennium", UNIT_MILLENNIUM},
+    {"us", UNIT_US},
+    {"usec", UNIT_US},
+    {"usecs", UNIT_US},
+    {"usecond", UNIT_US},
+    {"useconds", UNIT_US},
+    {"microsecond", UNIT_US},
+    {"microseconds", UNIT_US},
+    {"microsecon", UNIT_US},
+    {"ms", UNIT_MS},
+    {"msec", UNIT_MS},
+    {"msecs", UNIT_MS},
+    {"msecond", UNIT_MS},
+    {"mseconds", UNIT_MS},
+    {"millisecond", UNIT_MS},
+    {"milliseconds", UNIT_MS},
+    {"s", UNIT_SECOND},
+    {"sec", UNIT_SECOND},
+    {"secs", UNIT_SECOND},
+    {"second", UNIT_SECOND},
+    {"seconds", UNIT_SECOND},
+    {"m", UNIT_MINUTE},
+    {"min", UNIT_MINUTE},
+    {"mins", UNIT_MINUTE},
+    {"minute", UNIT_MINUTE},
+    {"minutes", UNIT_MINUTE},
+    {"h", UNIT_HOUR},
+    {"hr", UNIT_HOUR},
+    {"hrs", UNIT_HOUR},
+    {"hour", UNIT_HOUR},
+    {"hours", UNIT_HOUR},
+    {"d", UNIT_DAY},
+    {"day", UNIT_DAY},
+    {"days", UNIT_DAY},
+    {"w", UNIT_WEEK},
+    {"week", UNIT_WEEK},
+    {"weeks", UNIT_WEEK},
+    {"mon", UNIT_MONTH},
+    {"mons", UNIT_MONTH},
+    {"month", UNIT_MONTH},
+    {"months", UNIT_MONTH},
+    {"y", UNIT_YEAR},
+    {"yr", UNIT_YEAR},
+    {"yrs", UNIT_YEAR},
+    {"year", UNIT_YEAR},
+    {"years", UNIT_YEAR},
+    {"dec", UNIT_DECADE},
+    {"decs", UNIT_DECADE},
+    {"decade", UNIT_DECADE},
+    {"decades", UNIT_DECADE},
+    {"c", UNIT_CENTURY},
+    {"cent", UNIT_CENTURY},
+    {"century", UNIT_CENTURY},
+    {"centuries", UNIT_CENTURY},
+    {"mil", UNIT_MILLENNIUM},
+    {"mils", UNIT_MILLENNIUM},
+    {"millennia", UNIT_MILLENNIUM},
+    {"millennium", UNIT_MILLENNIUM},
 };
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_alpha(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_alpha(char c)
+{
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
 
 static enum unit unit_of(const char *p, size_t len)
 {
@@ -100,10 +156,15 @@ static void add_months(struct sum *s, int64_t value, int64_t per, double fractio
 /* value is the integer part, fraction its signed rest. */
 static void add_unit(struct sum *s, enum unit unit, int64_t value, double fraction)
 {
-    static const int64_t us_per[] = {[UNIT_US] = 1, [UNIT_MS] = 1000, [UNIT_SECOND] = US_PER_SEC,
-                                     [UNIT_MINUTE] = US_PER_MIN, [UNIT_HOUR] = US_PER_HOUR};
+    static const int64_t us_per[] = {[UNIT_US] = 1,
+                                     [UNIT_MS] = 1000,
+                                     [UNIT_SECOND] = US_PER_SEC,
+                                     [UNIT_MINUTE] = US_PER_MIN,
+                                     [UNIT_HOUR] = US_PER_HOUR};
     switch (unit) {
-    case UNIT_NONE: s->overflow = true; break;
+    case UNIT_NONE:
+        s->overflow = true;
+        break;
     case UNIT_US:
     case UNIT_MS:
     case UNIT_SECOND:
@@ -117,7 +178,8 @@ static void add_unit(struct sum *s, enum unit unit, int64_t value, double fracti
         add_fraction_days(s, fraction);
         break;
     case UNIT_WEEK:
-        if (__builtin_mul_overflow(value, 7, &value) || __builtin_add_overflow(s->days, value, &s->days))
+        if (__builtin_mul_overflow(value, 7, &value) ||
+            __builtin_add_overflow(s->days, value, &s->days))
             s->overflow = true;
         add_fraction_of_days(s, fraction * 7);
         break;
@@ -125,14 +187,23 @@ static void add_unit(struct sum *s, enum unit unit, int64_t value, double fracti
         add_months(s, value, 1, 0);
         add_fraction_of_days(s, fraction * 30);
         break;
-    case UNIT_YEAR: add_months(s, value, 12, fraction); break;
-    case UNIT_DECADE: add_months(s, value, 120, fraction); break;
-    case UNIT_CENTURY: add_months(s, value, 1200, fraction); break;
-    case UNIT_MILLENNIUM: add_months(s, value, 12000, fraction); break;
+    case UNIT_YEAR:
+        add_months(s, value, 12, fraction);
+        break;
+    case UNIT_DECADE:
+        add_months(s, value, 120, fraction);
+        break;
+    case UNIT_CENTURY:
+        add_months(s, value, 1200, fraction);
+        break;
+    case UNIT_MILLENNIUM:
+        add_months(s, value, 12000, fraction);
+        break;
     }
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------ */
+/* ---- numbers ------------------------------------------------------------------------------------
+ */
 
 struct scan {
     const char *p, *end;
@@ -185,7 +256,8 @@ static bool scan_int(struct scan *c, int64_t *out)
     return c->p > start;
 }
 
-/* hh:mm[:ss[.f]], or mm:ss[.f] where the type's fields say so. The cursor is behind the first number. */
+/* hh:mm[:ss[.f]], or mm:ss[.f] where the type's fields say so. The cursor is behind the first
+ * number. */
 static bool scan_time(struct scan *c, const struct number *first, int32_t range, struct sum *s)
 {
     int64_t parts[3] = {first->neg ? -first->whole : first->whole, 0, 0};
@@ -221,7 +293,8 @@ static bool scan_time(struct scan *c, const struct number *first, int32_t range,
     return true;
 }
 
-/* ---- ISO 8601 ------------------------------------------------------------------------------------ */
+/* ---- ISO 8601
+ * ------------------------------------------------------------------------------------ */
 
 static bool scan_iso(struct scan *c, struct sum *s)
 {
@@ -245,10 +318,16 @@ static bool scan_iso(struct scan *c, struct sum *s)
         char u = (char)(*c->p++ | 32);
         enum unit unit = UNIT_NONE;
         if (time)
-            unit = u == 'h' ? UNIT_HOUR : u == 'm' ? UNIT_MINUTE : u == 's' ? UNIT_SECOND : UNIT_NONE;
+            unit = u == 'h'   ? UNIT_HOUR
+                   : u == 'm' ? UNIT_MINUTE
+                   : u == 's' ? UNIT_SECOND
+                              : UNIT_NONE;
         else
-            unit = u == 'y' ? UNIT_YEAR : u == 'm' ? UNIT_MONTH : u == 'w' ? UNIT_WEEK : u == 'd' ? UNIT_DAY
-                                                                                                  : UNIT_NONE;
+            unit = u == 'y'   ? UNIT_YEAR
+                   : u == 'm' ? UNIT_MONTH
+                   : u == 'w' ? UNIT_WEEK
+                   : u == 'd' ? UNIT_DAY
+                              : UNIT_NONE;
         if (unit == UNIT_NONE)
             return false;
         add_unit(s, unit, n.whole, n.fraction);
@@ -257,21 +336,28 @@ static bool scan_iso(struct scan *c, struct sum *s)
     return any;
 }
 
-/* ---- the usual form ------------------------------------------------------------------------------ */
+/* ---- the usual form
+ * ------------------------------------------------------------------------------ */
 
 static enum unit bare_unit(int32_t range)
 {
     switch (range) {
-    case RANGE_YEAR: return UNIT_YEAR;
+    case RANGE_YEAR:
+        return UNIT_YEAR;
     case RANGE_MONTH:
-    case RANGE_YEAR | RANGE_MONTH: return UNIT_MONTH;
-    case RANGE_DAY: return UNIT_DAY;
+    case RANGE_YEAR | RANGE_MONTH:
+        return UNIT_MONTH;
+    case RANGE_DAY:
+        return UNIT_DAY;
     case RANGE_HOUR:
-    case RANGE_DAY | RANGE_HOUR: return UNIT_HOUR;
+    case RANGE_DAY | RANGE_HOUR:
+        return UNIT_HOUR;
     case RANGE_MINUTE:
     case RANGE_HOUR | RANGE_MINUTE:
-    case RANGE_DAY | RANGE_HOUR | RANGE_MINUTE: return UNIT_MINUTE;
-    default: return UNIT_SECOND;
+    case RANGE_DAY | RANGE_HOUR | RANGE_MINUTE:
+        return UNIT_MINUTE;
+    default:
+        return UNIT_SECOND;
     }
 }
 
@@ -319,7 +405,8 @@ static bool scan_quantity(struct scan *c, int32_t range, bool *last_was_bare, st
         s->seen |= clock;
         return !again && n.fraction == 0 && scan_time(c, &n, range, s);
     }
-    if (c->p < c->end && *c->p == '-' && c->p + 1 < c->end && is_digit(c->p[1])) { /* SQL's years-months */
+    if (c->p < c->end && *c->p == '-' && c->p + 1 < c->end &&
+        is_digit(c->p[1])) { /* SQL's years-months */
         int64_t months;
         c->p++;
         if (!scan_int(c, &months) || months > 11)
@@ -363,7 +450,8 @@ static bool scan_interval(struct scan *c, int32_t range, struct sum *s)
     if (c->p < c->end && *c->p == '@')
         c->p++;
     skip_spaces(c);
-    if (c->p < c->end && (*c->p == 'P') && c->p + 1 < c->end && (is_digit(c->p[1]) || strchr("T-+.", c->p[1])))
+    if (c->p < c->end && (*c->p == 'P') && c->p + 1 < c->end &&
+        (is_digit(c->p[1]) || strchr("T-+.", c->p[1])))
         return scan_iso(c, s);
     for (skip_spaces(c); c->p < c->end; skip_spaces(c)) {
         if (ago)
@@ -387,21 +475,23 @@ static bool scan_interval(struct scan *c, int32_t range, struct sum *s)
     return any;
 }
 
-int interval_in(const struct type_env *env, const char *text, size_t len, int32_t typmod, struct interval *out,
-                struct err *err)
+int interval_in(const struct type_env *env, const char *text, size_t len, int32_t typmod,
+                struct interval *out, struct err *err)
 {
     int32_t range = typmod >= 0 ? (typmod >> 16) & 0x7fff : RANGE_FULL;
     struct scan c = {text, text + len};
     struct sum s = {0};
     if (!scan_interval(&c, range, &s))
-        return err_set(err, ERR_INVALID_DATETIME_FORMAT, "invalid input syntax for type interval: \"%.*s\"", (int)len,
-                       text);
+        return err_set(err, ERR_INVALID_DATETIME_FORMAT,
+                       "invalid input syntax for type interval: \"%.*s\"", (int)len, text);
     if (s.out_of_range && !s.overflow)
         return err_set(err, ERR_DATETIME_FIELD_OVERFLOW, "interval out of range");
     bool over = s.overflow || s.months > INT32_MAX || s.months < INT32_MIN || s.days > INT32_MAX ||
                 s.days < INT32_MIN || s.us > INT64_MAX || s.us < INT64_MIN;
     if (over)
-        return err_set(err, ERR_INTERVAL_FIELD_OVERFLOW, "interval field value out of range: \"%.*s\"", (int)len, text);
-    *out = (struct interval){.us = (int64_t)s.us, .days = (int32_t)s.days, .months = (int32_t)s.months};
+        return err_set(err, ERR_INTERVAL_FIELD_OVERFLOW,
+                       "interval field value out of range: \"%.*s\"", (int)len, text);
+    *out = (struct interval){
+        .us = (int64_t)s.us, .days = (int32_t)s.days, .months = (int32_t)s.months};
     return interval_apply_typmod(out, typmod, err);
 }

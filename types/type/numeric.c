@@ -1,14 +1,14 @@
 #include "types/type/numeric.h"
 
-#include "types/type/numeric_int.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "types/type/numeric_int.h"
+
 enum { NUM_POS, NUM_NEG, NUM_NAN, NUM_INF, NUM_NEG_INF, NUM_HEAD = 3 };
 
-/* ---- opening and closing --------------------------------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------------------------- */
 
 static void open_i128(int128 v, int32_t scale, struct arena *arena, struct numeric *out)
 {
@@ -51,7 +51,9 @@ void numeric_open(const struct datum *d, struct arena *arena, struct numeric *ou
         else
             open_i128(d->u.i128, d->dec_scale < 0 ? 0 : d->dec_scale, arena, out);
         return;
-    default: open_num(&d->u.bytes, arena, out); return;
+    default:
+        open_num(&d->u.bytes, arena, out);
+        return;
     }
 }
 
@@ -77,7 +79,8 @@ struct datum numeric_close_num(const struct numeric *n, struct arena *arena)
     return d;
 }
 
-static const uint128 dec128_limit = (uint128)UINT64_C(10000000000000000000) * UINT64_C(10000000000000000000);
+static const uint128 dec128_limit =
+    (uint128)UINT64_C(10000000000000000000) * UINT64_C(10000000000000000000);
 
 struct datum numeric_close(const struct numeric *n, struct arena *arena)
 {
@@ -141,15 +144,19 @@ bool numeric_to_i128(const struct numeric *n, int32_t scale, int128 *out)
     return fits;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------------------------- */
 
 static int rank_kind(const struct numeric *a)
 {
     switch ((enum numeric_kind)a->kind) {
-    case NUMERIC_NEG_INF: return 0;
-    case NUMERIC_FINITE: return 1;
-    case NUMERIC_INF: return 2;
-    case NUMERIC_NAN: return 3;
+    case NUMERIC_NEG_INF:
+        return 0;
+    case NUMERIC_FINITE:
+        return 1;
+    case NUMERIC_INF:
+        return 2;
+    case NUMERIC_NAN:
+        return 3;
     }
     return 3;
 }
@@ -193,7 +200,7 @@ int numeric_compare(const struct datum *a, const struct datum *b)
     return cmp;
 }
 
-/* ---- sums, products -------------------------------------------------------------------------- */
+/* ---- sums, products ------------------------------------------------------------------------ */
 
 static int check_range(const struct numeric *n, struct err *err)
 {
@@ -217,8 +224,8 @@ static int sign_of(const struct numeric *a)
     return a->n == 0 ? 0 : a->neg ? -1 : 1;
 }
 
-int numeric_add(const struct numeric *a, const struct numeric *b, bool subtract, struct arena *arena,
-                struct numeric *out, struct err *err)
+int numeric_add(const struct numeric *a, const struct numeric *b, bool subtract,
+                struct arena *arena, struct numeric *out, struct err *err)
 {
     if (a->kind != NUMERIC_FINITE || b->kind != NUMERIC_FINITE) {
         int sa = a->kind == NUMERIC_FINITE ? 0 : sign_of(a);
@@ -248,8 +255,8 @@ int numeric_add(const struct numeric *a, const struct numeric *b, bool subtract,
     return check_range(out, err);
 }
 
-int numeric_mul(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                struct err *err)
+int numeric_mul(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                struct numeric *out, struct err *err)
 {
     if (a->kind != NUMERIC_FINITE || b->kind != NUMERIC_FINITE) {
         int s = sign_of(a) * sign_of(b);
@@ -259,7 +266,8 @@ int numeric_mul(const struct numeric *a, const struct numeric *b, struct arena *
             set_special(out, s > 0 ? NUMERIC_INF : NUMERIC_NEG_INF);
         return 0;
     }
-    struct numeric r = {.kind = NUMERIC_FINITE, .neg = a->neg != b->neg, .scale = a->scale + b->scale};
+    struct numeric r = {
+        .kind = NUMERIC_FINITE, .neg = a->neg != b->neg, .scale = a->scale + b->scale};
     mag_into(mag_mul(mag_of(a), mag_of(b), arena), &r);
     if (r.scale > NUMERIC_DSCALE_MAX)
         numeric_round(&r, NUMERIC_DSCALE_MAX, arena, &r);
@@ -267,7 +275,7 @@ int numeric_mul(const struct numeric *a, const struct numeric *b, struct arena *
     return check_range(out, err);
 }
 
-/* ---- division -------------------------------------------------------------------------------- */
+/* ---- division ------------------------------------------------------------------------------ */
 
 int32_t numeric_weight10(const struct numeric *a)
 {
@@ -283,7 +291,8 @@ static int32_t floor_div4(int32_t v)
     return v >= 0 ? v / 4 : -((3 - v) / 4);
 }
 
-/* Weight and value of the leading base-10000 digit: PostgreSQL's scale rules are written in them. */
+/* Weight and value of the leading base-10000 digit: PostgreSQL's scale rules are written in them.
+ */
 static void leading_digit(const struct numeric *a, int32_t *weight, int32_t *digit)
 {
     *weight = *digit = 0;
@@ -367,8 +376,8 @@ static bool div_special(const struct numeric *a, const struct numeric *b, struct
     return false;
 }
 
-int numeric_div(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                struct err *err)
+int numeric_div(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                struct numeric *out, struct err *err)
 {
     if (div_special(a, b, out))
         return 0;
@@ -382,8 +391,8 @@ int numeric_div(const struct numeric *a, const struct numeric *b, struct arena *
     return check_range(out, err);
 }
 
-int numeric_div_trunc(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                      struct err *err)
+int numeric_div_trunc(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                      struct numeric *out, struct err *err)
 {
     if (div_special(a, b, out))
         return 0;
@@ -397,8 +406,8 @@ int numeric_div_trunc(const struct numeric *a, const struct numeric *b, struct a
     return check_range(out, err);
 }
 
-int numeric_mod(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                struct err *err)
+int numeric_mod(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                struct numeric *out, struct err *err)
 {
     if (a->kind == NUMERIC_NAN || b->kind == NUMERIC_NAN) {
         set_special(out, NUMERIC_NAN);
@@ -416,7 +425,8 @@ int numeric_mod(const struct numeric *a, const struct numeric *b, struct arena *
     }
     if (b->n == 0)
         return div_by_zero(err);
-    struct numeric r = {.kind = NUMERIC_FINITE, .neg = a->neg, .scale = a->scale > b->scale ? a->scale : b->scale};
+    struct numeric r = {
+        .kind = NUMERIC_FINITE, .neg = a->neg, .scale = a->scale > b->scale ? a->scale : b->scale};
     struct mag x = mag_scale(mag_of(a), (uint32_t)(r.scale - a->scale), arena);
     struct mag y = mag_scale(mag_of(b), (uint32_t)(r.scale - b->scale), arena);
     struct mag rest;
@@ -426,9 +436,10 @@ int numeric_mod(const struct numeric *a, const struct numeric *b, struct arena *
     return 0;
 }
 
-/* ---- rounding -------------------------------------------------------------------------------- */
+/* ---- rounding ------------------------------------------------------------------------------ */
 
-static void change_scale(const struct numeric *a, int32_t scale, bool round, struct arena *arena, struct numeric *out)
+static void change_scale(const struct numeric *a, int32_t scale, bool round, struct arena *arena,
+                         struct numeric *out)
 {
     struct numeric r = *a;
     if (a->kind != NUMERIC_FINITE) {
@@ -462,7 +473,8 @@ void numeric_trunc(const struct numeric *a, int32_t scale, struct arena *arena, 
 }
 
 /* Toward the sign `up`: one more than the truncated value if anything was cut off on that side. */
-static void round_directed(const struct numeric *a, bool up, struct arena *arena, struct numeric *out)
+static void round_directed(const struct numeric *a, bool up, struct arena *arena,
+                           struct numeric *out)
 {
     struct numeric t;
     numeric_trunc(a, 0, arena, &t);
@@ -491,18 +503,24 @@ int numeric_apply_typmod(struct numeric *n, int32_t typmod, struct arena *arena,
     int32_t precision = numeric_typmod_precision(typmod), scale = numeric_typmod_scale(typmod);
     if (n->kind != NUMERIC_FINITE) {
         err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
-        return err_detail(err, "A field with precision %d, scale %d cannot hold an infinite value.", precision,
-                          scale);
+        return err_detail(err, "A field with precision %d, scale %d cannot hold an infinite value.",
+                          precision, scale);
     }
     numeric_round(n, scale, arena, n);
     int32_t before = precision - scale;
     if (n->n && numeric_weight10(n) >= before) {
         err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
         if (before == 0)
-            return err_detail(err, "A field with precision %d, scale %d must round to an absolute value less "
-                              "than 1.", precision, scale);
-        return err_detail(err, "A field with precision %d, scale %d must round to an absolute value less than "
-                          "10^%d.", precision, scale, before);
+            return err_detail(
+                err,
+                "A field with precision %d, scale %d must round to an absolute value less "
+                "than 1.",
+                precision, scale);
+        return err_detail(
+            err,
+            "A field with precision %d, scale %d must round to an absolute value less than "
+            "10^%d.",
+            precision, scale, before);
     }
     return 0;
 }
@@ -524,7 +542,7 @@ int32_t numeric_min_scale(const struct numeric *a)
     return scale;
 }
 
-/* ---- machine numbers ------------------------------------------------------------------------- */
+/* ---- machine numbers ----------------------------------------------------------------------- */
 
 bool numeric_to_i64(const struct numeric *a, int64_t *out)
 {
@@ -537,13 +555,18 @@ bool numeric_to_i64(const struct numeric *a, int64_t *out)
 
 double numeric_to_f64(const struct numeric *a)
 {
-    static const double exact_pow10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                         1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static const double exact_pow10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                         1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                         1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     switch ((enum numeric_kind)a->kind) {
-    case NUMERIC_NAN: return NAN;
-    case NUMERIC_INF: return INFINITY;
-    case NUMERIC_NEG_INF: return -INFINITY;
-    case NUMERIC_FINITE: break;
+    case NUMERIC_NAN:
+        return NAN;
+    case NUMERIC_INF:
+        return INFINITY;
+    case NUMERIC_NEG_INF:
+        return -INFINITY;
+    case NUMERIC_FINITE:
+        break;
     }
     /* Both parts exact: one rounding, so the quotient is the nearest double. */
     if (a->n <= 1 && a->scale <= 22 && (a->n == 0 || a->limbs[0] <= (UINT64_C(1) << 53))) {

@@ -1,17 +1,19 @@
-#include "types/type/numeric.h"
+#include <stdlib.h>
 
+#include "types/type/numeric.h"
 #include "types/type/numeric_int.h"
 #include "types/type/scalar_io.h"
 
-#include <stdlib.h>
+/* ---- text ---------------------------------------------------------------------------------- */
 
-/* ---- text ------------------------------------------------------------------------------------ */
-
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 /* [digits][.digits][e[sign]digits] with a digit somewhere before the exponent. */
-bool numeric_scan(const char *text, size_t len, struct arena *arena, size_t *used, struct numeric *out,
-                  bool *overflow)
+bool numeric_scan(const char *text, size_t len, struct arena *arena, size_t *used,
+                  struct numeric *out, bool *overflow)
 {
     uint8_t *digits = arena_alloc(arena, len + 1);
     uint32_t n = 0;
@@ -74,7 +76,8 @@ static bool scan_special(const char *p, size_t len, bool sign, size_t *used, str
     return false;
 }
 
-int numeric_in(const char *text, size_t len, int32_t typmod, struct arena *arena, struct datum *out, struct err *err)
+int numeric_in(const char *text, size_t len, int32_t typmod, struct arena *arena, struct datum *out,
+               struct err *err)
 {
     size_t at = 0, used = 0;
     while (at < len && scalar_is_space(text[at]))
@@ -91,8 +94,8 @@ int numeric_in(const char *text, size_t len, int32_t typmod, struct arena *arena
     while (at < len && scalar_is_space(text[at]))
         at++;
     if (!good || at != len)
-        return err_set(err, ERR_INVALID_TEXT_REPRESENTATION, "invalid input syntax for type numeric: \"%.*s\"",
-                       (int)len, text);
+        return err_set(err, ERR_INVALID_TEXT_REPRESENTATION,
+                       "invalid input syntax for type numeric: \"%.*s\"", (int)len, text);
     if (overflow)
         return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format");
     if (n.kind == NUMERIC_INF && neg)
@@ -109,7 +112,8 @@ static void put_digits(const uint8_t *digits, uint32_t n, int32_t scale, bool ne
     if (neg)
         buf_put_u8(out, '-');
     int32_t before = (int32_t)n - scale;
-    uint8_t *to = buf_extend(out, (size_t)(before > 0 ? before : 1) + (scale ? 1 : 0) + (size_t)scale);
+    uint8_t *to =
+        buf_extend(out, (size_t)(before > 0 ? before : 1) + (scale ? 1 : 0) + (size_t)scale);
     if (before <= 0)
         *to++ = '0';
     for (int32_t i = 0; i < before; i++)
@@ -142,10 +146,17 @@ static void put_u128(uint128 v, int32_t scale, bool neg, struct buf *out)
 void numeric_out_n(const struct numeric *n, struct buf *out)
 {
     switch ((enum numeric_kind)n->kind) {
-    case NUMERIC_NAN: buf_put_text(out, "NaN"); return;
-    case NUMERIC_INF: buf_put_text(out, "Infinity"); return;
-    case NUMERIC_NEG_INF: buf_put_text(out, "-Infinity"); return;
-    case NUMERIC_FINITE: break;
+    case NUMERIC_NAN:
+        buf_put_text(out, "NaN");
+        return;
+    case NUMERIC_INF:
+        buf_put_text(out, "Infinity");
+        return;
+    case NUMERIC_NEG_INF:
+        buf_put_text(out, "-Infinity");
+        return;
+    case NUMERIC_FINITE:
+        break;
     }
     if (n->n <= 2) {
         put_u128(mag_u128(mag_of(n)), n->scale, n->neg, out);
@@ -163,7 +174,8 @@ void numeric_out(const struct datum *d, struct buf *out)
 {
     if (d->kind == PHYS_INT64 && d->u.i64 != NUMERIC_DEC64_NAN) {
         int64_t v = d->u.i64;
-        put_u128(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, d->dec_scale < 0 ? 0 : d->dec_scale, v < 0, out);
+        put_u128(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, d->dec_scale < 0 ? 0 : d->dec_scale, v < 0,
+                 out);
         return;
     }
     struct arena scratch;
@@ -174,9 +186,16 @@ void numeric_out(const struct datum *d, struct buf *out)
     arena_done(&scratch);
 }
 
-/* ---- PostgreSQL's binary form: base-10000 digits ------------------------------------------------ */
+/* ---- PostgreSQL's binary form: base-10000 digits ------------------------------------------------
+ */
 
-enum { WIRE_POS = 0x0000, WIRE_NEG = 0x4000, WIRE_NAN = 0xC000, WIRE_INF = 0xD000, WIRE_NEG_INF = 0xF000 };
+enum {
+    WIRE_POS = 0x0000,
+    WIRE_NEG = 0x4000,
+    WIRE_NAN = 0xC000,
+    WIRE_INF = 0xD000,
+    WIRE_NEG_INF = 0xF000
+};
 
 static void put_wire_head(struct buf *out, int n, int weight, unsigned sign, int scale)
 {
@@ -196,7 +215,8 @@ static void send_finite(const struct numeric *n, struct arena *arena, struct buf
     }
     int32_t before = count - n->scale; /* digits before the point, may be negative */
     int32_t weight = before > 0 ? (before - 1) / 4 : -((-before) / 4) - 1;
-    int32_t first = before - 4 * (weight + 1); /* index of the first digit of the first group: <= 0 */
+    int32_t first =
+        before - 4 * (weight + 1); /* index of the first digit of the first group: <= 0 */
     int32_t groups = (count - first + 3) / 4;
     uint16_t *group = arena_alloc(arena, (size_t)groups * sizeof *group);
     for (int32_t g = 0; g < groups; g++) {
@@ -224,21 +244,30 @@ void numeric_send(const struct datum *d, struct buf *out)
     struct numeric n;
     numeric_open(d, &scratch, &n);
     switch ((enum numeric_kind)n.kind) {
-    case NUMERIC_NAN: put_wire_head(out, 0, 0, WIRE_NAN, 0); break;
-    case NUMERIC_INF: put_wire_head(out, 0, 0, WIRE_INF, 0); break;
-    case NUMERIC_NEG_INF: put_wire_head(out, 0, 0, WIRE_NEG_INF, 0); break;
-    case NUMERIC_FINITE: send_finite(&n, &scratch, out); break;
+    case NUMERIC_NAN:
+        put_wire_head(out, 0, 0, WIRE_NAN, 0);
+        break;
+    case NUMERIC_INF:
+        put_wire_head(out, 0, 0, WIRE_INF, 0);
+        break;
+    case NUMERIC_NEG_INF:
+        put_wire_head(out, 0, 0, WIRE_NEG_INF, 0);
+        break;
+    case NUMERIC_FINITE:
+        send_finite(&n, &scratch, out);
+        break;
     }
     arena_done(&scratch);
 }
 
 static int bad_wire(const char *what, struct err *err)
 {
-    return err_set(err, ERR_INVALID_BINARY_REPRESENTATION, "invalid %s in external \"numeric\" value", what);
+    return err_set(err, ERR_INVALID_BINARY_REPRESENTATION,
+                   "invalid %s in external \"numeric\" value", what);
 }
 
-static int recv_finite(struct buf_reader *r, uint32_t n, int32_t weight, int32_t scale, struct arena *arena,
-                       struct numeric *out, struct err *err)
+static int recv_finite(struct buf_reader *r, uint32_t n, int32_t weight, int32_t scale,
+                       struct arena *arena, struct numeric *out, struct err *err)
 {
     uint8_t *digits = arena_alloc(arena, (size_t)n * 4 + 1);
     for (uint32_t i = 0; i < n; i++) {
@@ -261,8 +290,8 @@ static int recv_finite(struct buf_reader *r, uint32_t n, int32_t weight, int32_t
     return 0;
 }
 
-int numeric_recv(const uint8_t *data, size_t len, int32_t typmod, struct arena *arena, struct datum *out,
-                 struct err *err)
+int numeric_recv(const uint8_t *data, size_t len, int32_t typmod, struct arena *arena,
+                 struct datum *out, struct err *err)
 {
     struct buf_reader r = buf_reader_of(data, len);
     uint32_t n = buf_take_be16(&r);
@@ -274,9 +303,15 @@ int numeric_recv(const uint8_t *data, size_t len, int32_t typmod, struct arena *
     if (r.bad)
         return bad_wire("length", err);
     switch (sign) {
-    case WIRE_NAN: v.kind = NUMERIC_NAN; break;
-    case WIRE_INF: v.kind = NUMERIC_INF; break;
-    case WIRE_NEG_INF: v.kind = NUMERIC_NEG_INF; break;
+    case WIRE_NAN:
+        v.kind = NUMERIC_NAN;
+        break;
+    case WIRE_INF:
+        v.kind = NUMERIC_INF;
+        break;
+    case WIRE_NEG_INF:
+        v.kind = NUMERIC_NEG_INF;
+        break;
     case WIRE_POS:
     case WIRE_NEG:
         if (scale > NUMERIC_DSCALE_MAX)
@@ -284,7 +319,8 @@ int numeric_recv(const uint8_t *data, size_t len, int32_t typmod, struct arena *
         rc = recv_finite(&r, n, weight, scale, arena, &v, err);
         v.neg = sign == WIRE_NEG && v.n;
         break;
-    default: return bad_wire("sign", err);
+    default:
+        return bad_wire("sign", err);
     }
     if (rc == 0)
         rc = numeric_apply_typmod(&v, typmod, arena, err);
@@ -293,11 +329,19 @@ int numeric_recv(const uint8_t *data, size_t len, int32_t typmod, struct arena *
     return rc;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
-enum { KEY_NEG_INF = 0x10, KEY_NEG = 0x20, KEY_ZERO = 0x30, KEY_POS = 0x40, KEY_INF = 0x50, KEY_NAN = 0x60 };
+enum {
+    KEY_NEG_INF = 0x10,
+    KEY_NEG = 0x20,
+    KEY_ZERO = 0x30,
+    KEY_POS = 0x40,
+    KEY_INF = 0x50,
+    KEY_NAN = 0x60
+};
 
-/* class | exponent (big endian, biased) | digit pairs + 1, trailing zeros gone | 0. Negative: all but the class inverted. */
+/* class | exponent (big endian, biased) | digit pairs + 1, trailing zeros gone | 0. Negative: all
+ * but the class inverted. */
 void numeric_key_append(const struct datum *d, struct buf *out)
 {
     struct arena scratch;

@@ -1,18 +1,20 @@
-#include "types/type/numeric.h"
-
-#include "types/type/numeric_int.h"
-
 #include <math.h>
 
-/* Roots, exponentials, logarithms: fixed-point decimals with guard digits. The scales of results are PostgreSQL's rules, so that the
- * digits shown are the same ones. */
+#include "types/type/numeric.h"
+#include "types/type/numeric_int.h"
+
+/* Roots, exponentials, logarithms: fixed-point decimals with guard digits. The scales of results
+ * are PostgreSQL's rules, so that the digits shown are the same ones. */
 
 static int out_of_range(struct err *err)
 {
     return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format");
 }
 
-static int32_t max_scale(int32_t a, int32_t b) { return a > b ? a : b; }
+static int32_t max_scale(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
 static int32_t clamp_display(int32_t scale)
 {
     if (scale < 0)
@@ -30,17 +32,21 @@ static int32_t floor_div4(int32_t v)
     return v >= 0 ? v / 4 : -((3 - v) / 4);
 }
 
-/* ---- fixed point ------------------------------------------------------------------------------ */
+/* ---- fixed point ------------------------------------------------------------------------------
+ */
 
-static struct numeric fix_mul(const struct numeric *a, const struct numeric *b, int32_t scale, struct arena *arena)
+static struct numeric fix_mul(const struct numeric *a, const struct numeric *b, int32_t scale,
+                              struct arena *arena)
 {
-    struct numeric r = {.kind = NUMERIC_FINITE, .neg = a->neg != b->neg, .scale = a->scale + b->scale};
+    struct numeric r = {
+        .kind = NUMERIC_FINITE, .neg = a->neg != b->neg, .scale = a->scale + b->scale};
     mag_into(mag_mul(mag_of(a), mag_of(b), arena), &r);
     numeric_round(&r, scale, arena, &r);
     return r;
 }
 
-static struct numeric fix_div(const struct numeric *a, const struct numeric *b, int32_t scale, struct arena *arena)
+static struct numeric fix_div(const struct numeric *a, const struct numeric *b, int32_t scale,
+                              struct arena *arena)
 {
     struct numeric r;
     numeric_div_scale(a, b, scale, true, arena, &r);
@@ -56,7 +62,8 @@ static struct numeric fix_div_small(const struct numeric *a, uint32_t d, struct 
     return r;
 }
 
-static struct numeric fix_add(const struct numeric *a, const struct numeric *b, bool subtract, struct arena *arena)
+static struct numeric fix_add(const struct numeric *a, const struct numeric *b, bool subtract,
+                              struct arena *arena)
 {
     struct numeric r;
     struct err never; /* fixed-point work stays far below the format's limits */
@@ -71,7 +78,8 @@ static struct numeric fix_sqrt(const struct numeric *a, int32_t scale, struct ar
     struct numeric r = {.kind = NUMERIC_FINITE, .scale = scale};
     int32_t shift = 2 * scale - a->scale;
     struct mag m = mag_of(a);
-    m = shift >= 0 ? mag_scale(m, (uint32_t)shift, arena) : mag_unscale(m, (uint32_t)-shift, false, arena);
+    m = shift >= 0 ? mag_scale(m, (uint32_t)shift, arena)
+                   : mag_unscale(m, (uint32_t)-shift, false, arena);
     if (m.n == 0)
         return r;
     struct mag root = {arena_zalloc(arena, ((m.n + 1) / 2 + 1) * sizeof(mp_limb_t)), (m.n + 1) / 2};
@@ -82,9 +90,11 @@ static struct numeric fix_sqrt(const struct numeric *a, int32_t scale, struct ar
     return r;
 }
 
-/* ---- square root ------------------------------------------------------------------------------ */
+/* ---- square root ------------------------------------------------------------------------------
+ */
 
-void numeric_sqrt_scale(const struct numeric *a, int32_t scale, struct arena *arena, struct numeric *out)
+void numeric_sqrt_scale(const struct numeric *a, int32_t scale, struct arena *arena,
+                        struct numeric *out)
 {
     struct numeric r = fix_sqrt(a, scale + 1, arena);
     numeric_round(&r, scale, arena, out);
@@ -97,7 +107,8 @@ int numeric_sqrt(const struct numeric *a, struct arena *arena, struct numeric *o
         return 0;
     }
     if (a->kind == NUMERIC_NEG_INF || a->neg)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER, "cannot take square root of a negative number");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER,
+                       "cannot take square root of a negative number");
     int32_t weight = a->n ? floor_div4(numeric_weight10(a)) : 0;
     int32_t sweight = (weight + 1) * 4 / 2 - 1;
     int32_t scale = clamp_display(max_scale(NUMERIC_MIN_SIG_DIGITS - sweight, a->scale));
@@ -105,9 +116,11 @@ int numeric_sqrt(const struct numeric *a, struct arena *arena, struct numeric *o
     return 0;
 }
 
-/* ---- exponential ------------------------------------------------------------------------------ */
+/* ---- exponential ------------------------------------------------------------------------------
+ */
 
-/* e^a to `scale` digits; |a| < 6000 or so. Halve the argument until it is small, sum Taylor's series, square back. */
+/* e^a to `scale` digits; |a| < 6000 or so. Halve the argument until it is small, sum Taylor's
+ * series, square back. */
 static struct numeric fix_exp(const struct numeric *a, int32_t scale, struct arena *arena)
 {
     double approx = numeric_to_f64(a) * 0.434294481903252;
@@ -134,8 +147,8 @@ static struct numeric fix_exp(const struct numeric *a, int32_t scale, struct are
     return sum;
 }
 
-static int exp_to_scale(const struct numeric *a, int32_t scale, struct arena *arena, struct numeric *out,
-                        struct err *err)
+static int exp_to_scale(const struct numeric *a, int32_t scale, struct arena *arena,
+                        struct numeric *out, struct err *err)
 {
     double v = numeric_to_f64(a);
     if (fabs(v) >= NUMERIC_RESULT_SCALE_MAX * 3) {
@@ -167,7 +180,8 @@ int numeric_exp(const struct numeric *a, struct arena *arena, struct numeric *ou
     return exp_to_scale(a, scale, arena, out, err);
 }
 
-/* ---- logarithm -------------------------------------------------------------------------------- */
+/* ---- logarithm --------------------------------------------------------------------------------
+ */
 
 /* ln(a) to `scale` digits, a > 0: square roots bring it near 1, then 2 atanh((y-1)/(y+1)). */
 static struct numeric fix_ln(const struct numeric *a, int32_t scale, struct arena *arena)
@@ -217,8 +231,10 @@ static int32_t estimate_ln_weight(const struct numeric *a, struct arena *arena)
     }
     int32_t count = (int32_t)mag_digit_count(mag_of(a), arena);
     int32_t w10 = count - 1 - a->scale;
-    int32_t keep = w10 - 4 * floor_div4(w10) + 1 + 4; /* the leading base-10000 digit and the next */
-    struct mag top = count > keep ? mag_unscale(mag_of(a), (uint32_t)(count - keep), false, arena) : mag_of(a);
+    int32_t keep =
+        w10 - 4 * floor_div4(w10) + 1 + 4; /* the leading base-10000 digit and the next */
+    struct mag top =
+        count > keep ? mag_unscale(mag_of(a), (uint32_t)(count - keep), false, arena) : mag_of(a);
     int32_t shift = count > keep ? count - keep - a->scale : -a->scale;
     double ln = log((double)mag_u128(top)) + shift * 2.302585092994046;
     return (int32_t)log10(fabs(ln));
@@ -227,7 +243,8 @@ static int32_t estimate_ln_weight(const struct numeric *a, struct arena *arena)
 static int check_log_argument(const struct numeric *a, struct err *err)
 {
     if (a->kind == NUMERIC_NEG_INF || (a->kind == NUMERIC_FINITE && a->neg))
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_LOG, "cannot take logarithm of a negative number");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_LOG,
+                       "cannot take logarithm of a negative number");
     if (numeric_is_zero(a))
         return err_set(err, ERR_INVALID_ARGUMENT_FOR_LOG, "cannot take logarithm of zero");
     return 0;
@@ -246,13 +263,14 @@ int numeric_ln(const struct numeric *a, struct arena *arena, struct numeric *out
         *out = *a;
         return 0;
     }
-    int32_t scale = clamp_display(max_scale(NUMERIC_MIN_SIG_DIGITS - estimate_ln_weight(a, arena), a->scale));
+    int32_t scale =
+        clamp_display(max_scale(NUMERIC_MIN_SIG_DIGITS - estimate_ln_weight(a, arena), a->scale));
     *out = fix_ln(a, scale, arena);
     return 0;
 }
 
-int numeric_log(const struct numeric *base, const struct numeric *a, struct arena *arena, struct numeric *out,
-                struct err *err)
+int numeric_log(const struct numeric *base, const struct numeric *a, struct arena *arena,
+                struct numeric *out, struct err *err)
 {
     if (base->kind == NUMERIC_NAN || a->kind == NUMERIC_NAN) {
         *out = (struct numeric){.kind = NUMERIC_NAN};
@@ -274,7 +292,8 @@ int numeric_log(const struct numeric *base, const struct numeric *a, struct aren
     int32_t weight = a_weight - base_weight;
     int32_t scale = max_scale(NUMERIC_MIN_SIG_DIGITS - weight, max_scale(base->scale, a->scale));
     scale = clamp_display(scale);
-    int32_t work = scale + 12 + (base_weight < 0 ? -2 * base_weight : 0) + (weight > 0 ? weight : 0);
+    int32_t work =
+        scale + 12 + (base_weight < 0 ? -2 * base_weight : 0) + (weight > 0 ? weight : 0);
     struct numeric ln_base = fix_ln(base, work, arena), ln_a = fix_ln(a, work, arena);
     if (ln_base.n == 0)
         return err_set(err, ERR_DIVISION_BY_ZERO, "division by zero");
@@ -282,11 +301,12 @@ int numeric_log(const struct numeric *base, const struct numeric *a, struct aren
     return 0;
 }
 
-/* ---- powers ----------------------------------------------------------------------------------- */
+/* ---- powers -----------------------------------------------------------------------------------
+ */
 
 /* base^n by squaring. Intermediate values keep enough digits for `scale` behind the point. */
-static int power_int(const struct numeric *base, int64_t n, int32_t scale, struct arena *arena, struct numeric *out,
-                     struct err *err)
+static int power_int(const struct numeric *base, int64_t n, int32_t scale, struct arena *arena,
+                     struct numeric *out, struct err *err)
 {
     struct numeric one = small_int(1, arena);
     if (base->n == 0) {
@@ -297,7 +317,8 @@ static int power_int(const struct numeric *base, int64_t n, int32_t scale, struc
         return 0;
     }
     uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-    /* Estimated decimal weight of base^|n|: error if the result cannot be held, guard digits otherwise. */
+    /* Estimated decimal weight of base^|n|: error if the result cannot be held, guard digits
+     * otherwise. */
     struct numeric magnitude = *base;
     magnitude.neg = false;
     struct numeric ln = fix_ln(&magnitude, 10, arena);
@@ -343,8 +364,8 @@ static bool is_odd(const struct numeric *a, struct arena *arena)
     return t.n && (t.limbs[0] & 1);
 }
 
-static int power_special(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                         struct err *err)
+static int power_special(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                         struct numeric *out, struct err *err)
 {
     struct numeric one = small_int(1, arena), zero = small_int(0, arena);
     struct numeric nan = {.kind = NUMERIC_NAN}, inf = {.kind = NUMERIC_INF};
@@ -359,7 +380,8 @@ static int power_special(const struct numeric *a, const struct numeric *b, struc
     }
     bool b_neg = b->kind == NUMERIC_NEG_INF || (b->kind == NUMERIC_FINITE && b->neg);
     if (numeric_is_zero(a) && b_neg)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER, "zero raised to a negative power is undefined");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER,
+                       "zero raised to a negative power is undefined");
     if (numeric_is_zero(b) || a_is_one) {
         *out = one;
         return 0;
@@ -384,8 +406,8 @@ static int power_special(const struct numeric *a, const struct numeric *b, struc
     return 0;
 }
 
-static int power_real(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                      struct err *err)
+static int power_real(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                      struct numeric *out, struct err *err)
 {
     if (a->n == 0) {
         *out = (struct numeric){.kind = NUMERIC_FINITE, .scale = NUMERIC_MIN_SIG_DIGITS};
@@ -404,7 +426,8 @@ static int power_real(const struct numeric *a, const struct numeric *b, struct a
         return 0;
     }
     double weight = ln * 0.434294481903252;
-    int32_t scale = max_scale(NUMERIC_MIN_SIG_DIGITS - (int32_t)weight, max_scale(a->scale, b->scale));
+    int32_t scale =
+        max_scale(NUMERIC_MIN_SIG_DIGITS - (int32_t)weight, max_scale(a->scale, b->scale));
     scale = clamp_display(scale);
     int32_t b_digits = max_scale(numeric_weight10(b), 0);
     int32_t work = scale + (int32_t)fabs(weight) + b_digits + 15;
@@ -416,13 +439,14 @@ static int power_real(const struct numeric *a, const struct numeric *b, struct a
     return rc;
 }
 
-int numeric_power(const struct numeric *a, const struct numeric *b, struct arena *arena, struct numeric *out,
-                  struct err *err)
+int numeric_power(const struct numeric *a, const struct numeric *b, struct arena *arena,
+                  struct numeric *out, struct err *err)
 {
     if (a->kind != NUMERIC_FINITE || b->kind != NUMERIC_FINITE)
         return power_special(a, b, arena, out, err);
     if (numeric_is_zero(a) && b->neg)
-        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER, "zero raised to a negative power is undefined");
+        return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER,
+                       "zero raised to a negative power is undefined");
     bool integer = is_integer(b);
     if (a->neg && !integer)
         return err_set(err, ERR_INVALID_ARGUMENT_FOR_POWER,

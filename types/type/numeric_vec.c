@@ -1,9 +1,25 @@
 #include "types/type/numeric_vec.h"
 
 static const uint64_t pow10_u64[19] = {
-    1ull, 10ull, 100ull, 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull, 100000000ull, 1000000000ull,
-    10000000000ull, 100000000000ull, 1000000000000ull, 10000000000000ull, 100000000000000ull,
-    1000000000000000ull, 10000000000000000ull, 100000000000000000ull, 1000000000000000000ull,
+    1ull,
+    10ull,
+    100ull,
+    1000ull,
+    10000ull,
+    100000ull,
+    1000000ull,
+    10000000ull,
+    100000000ull,
+    1000000000ull,
+    10000000000ull,
+    100000000000ull,
+    1000000000000ull,
+    10000000000000ull,
+    100000000000000ull,
+    1000000000000000ull,
+    10000000000000000ull,
+    100000000000000000ull,
+    1000000000000000000ull,
 };
 
 static int128 pow10_i128(int32_t k)
@@ -30,10 +46,12 @@ static uint32_t rows_of(const struct vec *v, const uint16_t *sel, uint32_t n, co
 static int128 value_at(const struct vec *v, uint32_t row)
 {
     uint32_t at = v->form == VEC_CONST ? 0 : row;
-    return v->kind == PHYS_INT64 ? (int128)((const int64_t *)v->data)[at] : ((const int128 *)v->data)[at];
+    return v->kind == PHYS_INT64 ? (int128)((const int64_t *)v->data)[at]
+                                 : ((const int128 *)v->data)[at];
 }
 
-void numeric_vec_to_num(const struct vec *in, const uint16_t *sel, uint32_t n, struct arena *arena, struct vec *out)
+void numeric_vec_to_num(const struct vec *in, const uint16_t *sel, uint32_t n, struct arena *arena,
+                        struct vec *out)
 {
     struct vec from = *in;
     if (from.kind == PHYS_BYTES) {
@@ -42,8 +60,10 @@ void numeric_vec_to_num(const struct vec *in, const uint16_t *sel, uint32_t n, s
     }
     const uint16_t *rows;
     uint32_t count = rows_of(&from, sel, n, &rows);
-    struct bytes_view *views =
-        arena_zalloc(arena, (from.form == VEC_CONST ? 1 : from.n ? from.n : 1) * sizeof *views);
+    struct bytes_view *views = arena_zalloc(arena, (from.form == VEC_CONST ? 1
+                                                    : from.n               ? from.n
+                                                                           : 1) *
+                                                       sizeof *views);
     struct arena scratch;
     arena_init(&scratch, NULL);
     for (uint32_t i = 0; i < count; i++) {
@@ -85,7 +105,8 @@ static bool holds_nan(const struct vec *v, const uint16_t *sel, uint32_t n)
     return found;
 }
 
-void numeric_vec_load(const struct vec *in, const uint16_t *sel, uint32_t n, struct arena *arena, struct vec *out)
+void numeric_vec_load(const struct vec *in, const uint16_t *sel, uint32_t n, struct arena *arena,
+                      struct vec *out)
 {
     *out = *in;
     if (in->kind == PHYS_BYTES || (in->form == VEC_CONST && vec_is_null(in, 0)))
@@ -95,7 +116,8 @@ void numeric_vec_load(const struct vec *in, const uint16_t *sel, uint32_t n, str
         numeric_vec_to_num(in, sel, n, arena, out);
 }
 
-void numeric_vec_widen(const struct vec *in, const uint16_t *sel, uint32_t n, struct arena *arena, struct vec *out)
+void numeric_vec_widen(const struct vec *in, const uint16_t *sel, uint32_t n, struct arena *arena,
+                       struct vec *out)
 {
     struct vec from = *in;
     *out = from;
@@ -103,7 +125,10 @@ void numeric_vec_widen(const struct vec *in, const uint16_t *sel, uint32_t n, st
         return;
     const uint16_t *rows;
     uint32_t count = rows_of(&from, sel, n, &rows);
-    int128 *to = arena_zalloc(arena, (from.form == VEC_CONST ? 1 : from.n ? from.n : 1) * sizeof *to);
+    int128 *to = arena_zalloc(arena, (from.form == VEC_CONST ? 1
+                                      : from.n               ? from.n
+                                                             : 1) *
+                                         sizeof *to);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = rows ? rows[i] : i;
         to[row] = ((const int64_t *)from.data)[row];
@@ -113,19 +138,21 @@ void numeric_vec_widen(const struct vec *in, const uint16_t *sel, uint32_t n, st
     out->has_min_max = false;
 }
 
-static bool rescale_64(const struct vec *from, const uint16_t *rows, uint32_t count, uint64_t factor, int64_t *to)
+static bool rescale_64(const struct vec *from, const uint16_t *rows, uint32_t count,
+                       uint64_t factor, int64_t *to)
 {
     const int64_t *data = from->data;
     bool bad = false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = rows ? rows[i] : i;
-        bad |= __builtin_mul_overflow(data[row], (int64_t)factor, &to[row]) || to[row] == NUMERIC_DEC64_NAN;
+        bad |= __builtin_mul_overflow(data[row], (int64_t)factor, &to[row]) ||
+               to[row] == NUMERIC_DEC64_NAN;
     }
     return !bad;
 }
 
-bool numeric_vec_rescale(const struct vec *in, const uint16_t *sel, uint32_t n, int16_t scale, struct arena *arena,
-                         struct vec *out)
+bool numeric_vec_rescale(const struct vec *in, const uint16_t *sel, uint32_t n, int16_t scale,
+                         struct arena *arena, struct vec *out)
 {
     struct vec from = *in;
     int32_t shift = scale - from.dec_scale;
@@ -166,7 +193,8 @@ bool numeric_vec_rescale(const struct vec *in, const uint16_t *sel, uint32_t n, 
     return true;
 }
 
-void numeric_vec_unify(struct vec *a, struct vec *b, const uint16_t *sel, uint32_t n, struct arena *arena)
+void numeric_vec_unify(struct vec *a, struct vec *b, const uint16_t *sel, uint32_t n,
+                       struct arena *arena)
 {
     if (a->kind != PHYS_BYTES && b->kind != PHYS_BYTES && a->dec_scale == b->dec_scale) {
         if (a->kind != b->kind) {
@@ -179,7 +207,7 @@ void numeric_vec_unify(struct vec *a, struct vec *b, const uint16_t *sel, uint32
     numeric_vec_to_num(b, sel, n, arena, b);
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------ */
+/* ---- arithmetic ---------------------------------------------------------------------------- */
 
 #define V_NAME add_64
 #define V_T int64_t
@@ -195,8 +223,8 @@ void numeric_vec_unify(struct vec *a, struct vec *b, const uint16_t *sel, uint32
 #include "types/type/numeric_vec_tmpl.h"
 
 /* 128-bit loops take rows one by one; both inputs may be either kind. */
-static bool arith_128(enum numeric_vec_op op, const struct vec *a, const struct vec *b, const uint16_t *sel, uint32_t n,
-                      int128 *to)
+static bool arith_128(enum numeric_vec_op op, const struct vec *a, const struct vec *b,
+                      const uint16_t *sel, uint32_t n, int128 *to)
 {
     int128 limit = DEC128_LIMIT;
     for (uint32_t i = 0; i < n; i++) {
@@ -212,8 +240,9 @@ static bool arith_128(enum numeric_vec_op op, const struct vec *a, const struct 
     return true;
 }
 
-bool numeric_vec_arith(enum numeric_vec_op op, const struct vec *a, const struct vec *b, const uint16_t *sel,
-                       uint32_t n, uint32_t n_rows, struct arena *arena, struct vec *out)
+bool numeric_vec_arith(enum numeric_vec_op op, const struct vec *a, const struct vec *b,
+                       const uint16_t *sel, uint32_t n, uint32_t n_rows, struct arena *arena,
+                       struct vec *out)
 {
     if (a->kind == PHYS_BYTES || b->kind == PHYS_BYTES)
         return false;
@@ -247,9 +276,10 @@ bool numeric_vec_arith(enum numeric_vec_op op, const struct vec *a, const struct
     return true;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------------------------- */
 
-static void compare_64(const struct vec *a, const struct vec *b, const uint16_t *sel, uint32_t n, int8_t *cmp)
+static void compare_64(const struct vec *a, const struct vec *b, const uint16_t *sel, uint32_t n,
+                       int8_t *cmp)
 {
     const int64_t *xs = a->data, *ys = b->data;
     bool x_const = a->form == VEC_CONST, y_const = b->form == VEC_CONST;
@@ -260,13 +290,14 @@ static void compare_64(const struct vec *a, const struct vec *b, const uint16_t 
     }
 }
 
-void numeric_vec_compare(const struct vec *a, const struct vec *b, const uint16_t *sel, uint32_t n, struct arena *arena,
-                         int8_t *cmp)
+void numeric_vec_compare(const struct vec *a, const struct vec *b, const uint16_t *sel, uint32_t n,
+                         struct arena *arena, int8_t *cmp)
 {
     if (a->kind != PHYS_BYTES && b->kind != PHYS_BYTES) {
         int16_t scale = a->dec_scale > b->dec_scale ? a->dec_scale : b->dec_scale;
         struct vec x, y;
-        if (numeric_vec_rescale(a, sel, n, scale, arena, &x) && numeric_vec_rescale(b, sel, n, scale, arena, &y)) {
+        if (numeric_vec_rescale(a, sel, n, scale, arena, &x) &&
+            numeric_vec_rescale(b, sel, n, scale, arena, &y)) {
             if (x.kind == PHYS_INT64 && y.kind == PHYS_INT64) {
                 compare_64(&x, &y, sel, n, cmp);
                 return;

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char digit_pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940"
-                                  "4142434445464748495051525354555657585960616263646566676869707172737475767778798081"
-                                  "828384858687888990919293949596979899";
+static const char digit_pairs[] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940"
+    "4142434445464748495051525354555657585960616263646566676869707172737475767778798081"
+    "828384858687888990919293949596979899";
 
 void scalar_put_int(struct buf *out, int64_t v)
 {
@@ -31,10 +32,11 @@ void scalar_put_int(struct buf *out, int64_t v)
     buf_put(out, text + at, sizeof text - (size_t)at);
 }
 
-/* ---- floats ---------------------------------------------------------------------------------- */
+/* ---- floats -------------------------------------------------------------------------------- */
 
 /* Lays out decimal digits as printf's %g does: fixed notation while -4 <= exponent < precision. */
-static void put_digits(struct buf *out, bool neg, const char *digits, int n, int exponent, int precision)
+static void put_digits(struct buf *out, bool neg, const char *digits, int n, int exponent,
+                       int precision)
 {
     while (n > 1 && digits[n - 1] == '0')
         n--;
@@ -110,14 +112,16 @@ static void put_float(struct buf *out, double v, bool single, int digits_less)
         put_digits(out, signbit(v), digits, n, exponent, precision);
         return;
     }
-    /* A subnormal may need very few digits; a normal value never fewer than the guaranteed ones give. */
+    /* A subnormal may need very few digits; a normal value never fewer than the guaranteed ones
+     * give. */
     bool subnormal = mag < (single ? (double)FLT_MIN : DBL_MIN);
     int precision = subnormal ? 1 : full;
     for (;; precision++) {
         snprintf(text, sizeof text, "%.*e", precision - 1, mag);
         if (precision >= full + 3 || reads_back(text, mag, single))
             break;
-        /* Below a power of two the gap is half as wide: the nearest short text may miss where the next one up hits. */
+        /* Below a power of two the gap is half as wide: the nearest short text may miss where the
+         * next one up hits. */
         int last = precision > 1 ? precision : 0;
         if (precision > full && text[last] >= '0' && text[last] < '9') {
             text[last]++;
@@ -157,12 +161,13 @@ static bool match_word(const char **p, const char *end, const char *word)
 
 static int syntax_error(const char *type, const char *text, size_t len, struct err *err)
 {
-    return err_set(err, ERR_INVALID_TEXT_REPRESENTATION, "invalid input syntax for type %s: \"%.*s\"", type,
-                   (int)len, text);
+    return err_set(err, ERR_INVALID_TEXT_REPRESENTATION,
+                   "invalid input syntax for type %s: \"%.*s\"", type, (int)len, text);
 }
 
 /* Words first (libc's own spellings differ), then strtod on a terminated copy. */
-static int float_in(const char *text, size_t len, bool single, const char *type, double *out, struct err *err)
+static int float_in(const char *text, size_t len, bool single, const char *type, double *out,
+                    struct err *err)
 {
     const char *end = text + len, *p = skip_spaces(text, end);
     bool neg = p < end && *p == '-';
@@ -185,8 +190,8 @@ static int float_in(const char *text, size_t len, bool single, const char *type,
         if (!digits || (n == sizeof copy - 1 && *stop == 0))
             return syntax_error(type, text, len, err);
         if (errno == ERANGE && (v == 0 || isinf(v)))
-            return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "\"%.*s\" is out of range for type %s",
-                           (int)(stop - copy), copy, type);
+            return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE,
+                           "\"%.*s\" is out of range for type %s", (int)(stop - copy), copy, type);
         p += stop - copy;
     }
     if (skip_spaces(p, end) != end)
@@ -209,10 +214,10 @@ int scalar_float4_in(const char *text, size_t len, float *out, struct err *err)
     return rc;
 }
 
-/* ---- integers -------------------------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------------------------ */
 
-int scalar_int_in(const char *text, size_t len, int64_t min, int64_t max, const char *type, int64_t *out,
-                  struct err *err)
+int scalar_int_in(const char *text, size_t len, int64_t min, int64_t max, const char *type,
+                  int64_t *out, struct err *err)
 {
     const char *end = text + len, *p = skip_spaces(text, end);
     bool neg = false;
@@ -233,8 +238,8 @@ int scalar_int_in(const char *text, size_t len, int64_t min, int64_t max, const 
         return syntax_error(type, text, len, err);
     v = neg ? -v : v;
     if (over || v < min || v > max)
-        return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE, "value \"%.*s\" is out of range for type %s",
-                       (int)len, text, type);
+        return err_set(err, ERR_NUMERIC_VALUE_OUT_OF_RANGE,
+                       "value \"%.*s\" is out of range for type %s", (int)len, text, type);
     *out = (int64_t)v;
     return 0;
 }
@@ -248,7 +253,7 @@ int scalar_oid_in(const char *text, size_t len, const char *type, uint32_t *out,
     return rc;
 }
 
-/* ---- booleans, uuid -------------------------------------------------------------------------- */
+/* ---- booleans, uuid ------------------------------------------------------------------------ */
 
 static bool is_prefix(const char *word, const char *p, size_t n, size_t at_least)
 {

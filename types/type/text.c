@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* ---- characters ------------------------------------------------------------------------------ */
+/* ---- characters ---------------------------------------------------------------------------- */
 
 uint32_t text_chars(const uint8_t *data, size_t len)
 {
@@ -28,12 +28,15 @@ uint32_t text_decode(const uint8_t *p, const uint8_t *end, uint32_t *n)
     uint32_t len = text_char_len(p, end);
     *n = len;
     switch (len) {
-    case 2: return (uint32_t)(p[0] & 0x1f) << 6 | (p[1] & 0x3f);
-    case 3: return (uint32_t)(p[0] & 0x0f) << 12 | (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+    case 2:
+        return (uint32_t)(p[0] & 0x1f) << 6 | (p[1] & 0x3f);
+    case 3:
+        return (uint32_t)(p[0] & 0x0f) << 12 | (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
     case 4:
-        return (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3f) << 12 | (uint32_t)(p[2] & 0x3f) << 6 |
-               (p[3] & 0x3f);
-    default: return p[0];
+        return (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3f) << 12 |
+               (uint32_t)(p[2] & 0x3f) << 6 | (p[3] & 0x3f);
+    default:
+        return p[0];
     }
 }
 
@@ -61,7 +64,8 @@ uint32_t text_encode(uint32_t c, uint8_t out[4])
     return 4;
 }
 
-/* Length of the well-formed sequence at p, 0 = none (overlong, surrogate, beyond 10FFFF, cut, zero byte). */
+/* Length of the well-formed sequence at p, 0 = none (overlong, surrogate, beyond 10FFFF, cut, zero
+ * byte). */
 static uint32_t sequence_len(const uint8_t *p, const uint8_t *end)
 {
     uint8_t a = p[0];
@@ -130,10 +134,11 @@ int text_check(const uint8_t *data, size_t len, struct err *err)
         hex[at++] = digits[bad[i] & 15];
         hex[at] = 0;
     }
-    return err_set(err, ERR_CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": %s", hex);
+    return err_set(err, ERR_CHARACTER_NOT_IN_REPERTOIRE,
+                   "invalid byte sequence for encoding \"UTF8\": %s", hex);
 }
 
-/* ---- case ------------------------------------------------------------------------------------ */
+/* ---- case ---------------------------------------------------------------------------------- */
 
 struct case_range {
     uint32_t first, last;
@@ -162,7 +167,8 @@ static const struct case_range alnum_ranges[] = {
 #include "types/type/text_case.def"
 };
 
-/* Ranges ascend by their start but may interleave (stride 2): look back over the few that reach c. */
+/* Ranges ascend by their start but may interleave (stride 2): look back over the few that reach c.
+ */
 static uint32_t map_case(const struct case_range *ranges, uint32_t n, uint32_t c)
 {
     uint32_t lo = 0, hi = n;
@@ -234,7 +240,7 @@ void text_upper(const uint8_t *data, size_t len, struct buf *out)
     map_text(data, len, text_upper_char, out);
 }
 
-/* ---- char(n) --------------------------------------------------------------------------------- */
+/* ---- char(n) ------------------------------------------------------------------------------- */
 
 uint32_t text_bpchar_len(const struct bytes_view *v)
 {
@@ -253,7 +259,7 @@ int text_compare_bpchar(const struct bytes_view *a, const struct bytes_view *b)
     return cmp ? cmp : (x > y) - (x < y);
 }
 
-/* ---- bytea ----------------------------------------------------------------------------------- */
+/* ---- bytea --------------------------------------------------------------------------------- */
 
 static int hex_value(uint8_t c)
 {
@@ -273,7 +279,8 @@ static int hex_in(const uint8_t *p, const uint8_t *end, struct buf *bytes, struc
         int hi = hex_value(*p);
         uint32_t n = text_char_len(p, end);
         if (hi < 0)
-            return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid hexadecimal digit: \"%.*s\"", (int)n, p);
+            return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid hexadecimal digit: \"%.*s\"",
+                           (int)n, p);
         p++;
         if (p == end)
             return err_set(err, ERR_INVALID_PARAMETER_VALUE,
@@ -281,7 +288,8 @@ static int hex_in(const uint8_t *p, const uint8_t *end, struct buf *bytes, struc
         int lo = hex_value(*p);
         n = text_char_len(p, end);
         if (lo < 0)
-            return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid hexadecimal digit: \"%.*s\"", (int)n, p);
+            return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid hexadecimal digit: \"%.*s\"",
+                           (int)n, p);
         p++;
         buf_put_u8(bytes, (uint8_t)(hi << 4 | lo));
     }
@@ -305,7 +313,8 @@ static int escape_in(const uint8_t *p, const uint8_t *end, struct buf *bytes, st
             buf_put_u8(bytes, '\\');
             p += 2;
         } else {
-            return err_set(err, ERR_INVALID_TEXT_REPRESENTATION, "invalid input syntax for type bytea");
+            return err_set(err, ERR_INVALID_TEXT_REPRESENTATION,
+                           "invalid input syntax for type bytea");
         }
     }
     return 0;
@@ -347,7 +356,7 @@ void bytea_out(bool escape, const uint8_t *data, size_t len, struct buf *out)
     }
 }
 
-/* ---- quoting --------------------------------------------------------------------------------- */
+/* ---- quoting ------------------------------------------------------------------------------- */
 
 void text_quote_literal(const char *text, size_t len, struct buf *out)
 {
@@ -391,7 +400,8 @@ void text_quote_ident(const char *name, size_t len, struct buf *out)
 {
     bool safe = len && ((name[0] >= 'a' && name[0] <= 'z') || name[0] == '_');
     for (size_t i = 0; i < len && safe; i++)
-        safe = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') || name[i] == '_';
+        safe = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
+               name[i] == '_';
     if (safe && !is_quoted_word(name, len)) {
         buf_put(out, name, len);
         return;

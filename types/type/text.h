@@ -1,7 +1,9 @@
-/* text.h: UTF-8 text: lengths, cutting, case mapping, validation; bytea's and "char"'s text forms; char(n).
+/* text.h: UTF-8 text: lengths, cutting, case mapping, validation; bytea's and "char"'s text forms;
+ * char(n).
  *
- * Text is valid UTF-8 by the time it is inside (text_check guards the doors: input functions, convert_from). The default collation is C:
- * byte order, with Unicode's simple (one to one) case mapping, independent of the process's locale.
+ * Text is valid UTF-8 by the time it is inside (text_check guards the doors: input functions,
+ * convert_from). The default collation is C: byte order, with Unicode's simple (one to one) case
+ * mapping, independent of the process's locale.
  */
 #ifndef CAIRN_TYPES_TYPE_TEXT_H
 #define CAIRN_TYPES_TYPE_TEXT_H
@@ -38,7 +40,8 @@ void text_upper(const uint8_t *data, size_t len, struct buf *out);
 uint32_t text_bpchar_len(const struct bytes_view *v);
 int text_compare_bpchar(const struct bytes_view *a, const struct bytes_view *b);
 
-int bytea_in(const char *text, size_t len, struct arena *arena, struct datum *out, struct err *err) MUST_CHECK;
+int bytea_in(const char *text, size_t len, struct arena *arena, struct datum *out,
+             struct err *err) MUST_CHECK;
 void bytea_out(bool escape, const uint8_t *data, size_t len, struct buf *out);
 
 /* An identifier or literal quoted for SQL where it must be. */

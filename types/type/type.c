@@ -1,19 +1,39 @@
 #include "types/type/type.h"
 
+#include <math.h>
+
 #include "base/key.h"
 #include "types/type/array.h"
 #include "types/type/datetime.h"
 #include "types/type/numeric_vec.h"
 #include "types/type/text.h"
 
-#include <math.h>
-
-#define TYPE(NAME, oid_, name_, len_, byval_, kind_, category_, preferred_, delim_, relid_, elem_, array_, in_, out_, \
-             recv_, send_, modin_, modout_, analyze_, subscript_, align_, storage_, collation_, phys_, flags_) \
-    {.oid = oid_, .name = name_, .len = len_, .byval = byval_, .kind = kind_, .category = category_, \
-     .preferred = preferred_, .delim = delim_, .relid = relid_, .elem = elem_, .array = array_, .in = in_, \
-     .out = out_, .recv = recv_, .send = send_, .modin = modin_, .modout = modout_, .analyze = analyze_, \
-     .subscript = subscript_, .align = align_, .storage = storage_, .collation = collation_, .phys = phys_, \
+#define TYPE(NAME, oid_, name_, len_, byval_, kind_, category_, preferred_, delim_, relid_, elem_, \
+             array_, in_, out_, recv_, send_, modin_, modout_, analyze_, subscript_, align_,       \
+             storage_, collation_, phys_, flags_)                                                  \
+    {.oid = oid_,                                                                                  \
+     .name = name_,                                                                                \
+     .len = len_,                                                                                  \
+     .byval = byval_,                                                                              \
+     .kind = kind_,                                                                                \
+     .category = category_,                                                                        \
+     .preferred = preferred_,                                                                      \
+     .delim = delim_,                                                                              \
+     .relid = relid_,                                                                              \
+     .elem = elem_,                                                                                \
+     .array = array_,                                                                              \
+     .in = in_,                                                                                    \
+     .out = out_,                                                                                  \
+     .recv = recv_,                                                                                \
+     .send = send_,                                                                                \
+     .modin = modin_,                                                                              \
+     .modout = modout_,                                                                            \
+     .analyze = analyze_,                                                                          \
+     .subscript = subscript_,                                                                      \
+     .align = align_,                                                                              \
+     .storage = storage_,                                                                          \
+     .collation = collation_,                                                                      \
+     .phys = phys_,                                                                                \
      .flags = flags_},
 static const struct type_info types[] = {
 #include "types/type/type.def"
@@ -51,7 +71,7 @@ const struct type_info *type_by_name(const char *name, size_t len)
     return NULL;
 }
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------- */
 
 static void format_interval_fields(int32_t range, struct buf *out)
 {
@@ -59,11 +79,19 @@ static void format_interval_fields(int32_t range, struct buf *out)
         int32_t mask;
         const char *text;
     } fields[] = {
-        {1 << 2, " year"}, {1 << 1, " month"}, {1 << 3, " day"}, {1 << 10, " hour"}, {1 << 11, " minute"},
-        {1 << 12, " second"}, {1 << 2 | 1 << 1, " year to month"}, {1 << 3 | 1 << 10, " day to hour"},
+        {1 << 2, " year"},
+        {1 << 1, " month"},
+        {1 << 3, " day"},
+        {1 << 10, " hour"},
+        {1 << 11, " minute"},
+        {1 << 12, " second"},
+        {1 << 2 | 1 << 1, " year to month"},
+        {1 << 3 | 1 << 10, " day to hour"},
         {1 << 3 | 1 << 10 | 1 << 11, " day to minute"},
-        {1 << 3 | 1 << 10 | 1 << 11 | 1 << 12, " day to second"}, {1 << 10 | 1 << 11, " hour to minute"},
-        {1 << 10 | 1 << 11 | 1 << 12, " hour to second"}, {1 << 11 | 1 << 12, " minute to second"},
+        {1 << 3 | 1 << 10 | 1 << 11 | 1 << 12, " day to second"},
+        {1 << 10 | 1 << 11, " hour to minute"},
+        {1 << 10 | 1 << 11 | 1 << 12, " hour to second"},
+        {1 << 11 | 1 << 12, " minute to second"},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (fields[i].mask == range)
@@ -96,21 +124,51 @@ static void format_numeric(int32_t typmod, struct buf *out)
 static bool format_scalar(uint32_t oid, int32_t typmod, struct buf *out)
 {
     switch (oid) {
-    case TYPE_BOOL: buf_put_text(out, "boolean"); return true;
-    case TYPE_INT2: buf_put_text(out, "smallint"); return true;
-    case TYPE_INT4: buf_put_text(out, "integer"); return true;
-    case TYPE_INT8: buf_put_text(out, "bigint"); return true;
-    case TYPE_FLOAT4: buf_put_text(out, "real"); return true;
-    case TYPE_FLOAT8: buf_put_text(out, "double precision"); return true;
-    case TYPE_CHAR: buf_put_text(out, "\"char\""); return true;
-    case TYPE_ANY: buf_put_text(out, "\"any\""); return true;
-    case TYPE_NUMERIC: format_numeric(typmod, out); return true;
-    case TYPE_VARCHAR: format_char("character varying", typmod, out); return true;
-    case TYPE_BPCHAR: format_char(typmod >= 4 ? "character" : "bpchar", typmod, out); return true;
-    case TYPE_TIME: format_time("time", " without time zone", typmod, out); return true;
-    case TYPE_TIMETZ: format_time("time", " with time zone", typmod, out); return true;
-    case TYPE_TIMESTAMP: format_time("timestamp", " without time zone", typmod, out); return true;
-    case TYPE_TIMESTAMPTZ: format_time("timestamp", " with time zone", typmod, out); return true;
+    case TYPE_BOOL:
+        buf_put_text(out, "boolean");
+        return true;
+    case TYPE_INT2:
+        buf_put_text(out, "smallint");
+        return true;
+    case TYPE_INT4:
+        buf_put_text(out, "integer");
+        return true;
+    case TYPE_INT8:
+        buf_put_text(out, "bigint");
+        return true;
+    case TYPE_FLOAT4:
+        buf_put_text(out, "real");
+        return true;
+    case TYPE_FLOAT8:
+        buf_put_text(out, "double precision");
+        return true;
+    case TYPE_CHAR:
+        buf_put_text(out, "\"char\"");
+        return true;
+    case TYPE_ANY:
+        buf_put_text(out, "\"any\"");
+        return true;
+    case TYPE_NUMERIC:
+        format_numeric(typmod, out);
+        return true;
+    case TYPE_VARCHAR:
+        format_char("character varying", typmod, out);
+        return true;
+    case TYPE_BPCHAR:
+        format_char(typmod >= 4 ? "character" : "bpchar", typmod, out);
+        return true;
+    case TYPE_TIME:
+        format_time("time", " without time zone", typmod, out);
+        return true;
+    case TYPE_TIMETZ:
+        format_time("time", " with time zone", typmod, out);
+        return true;
+    case TYPE_TIMESTAMP:
+        format_time("timestamp", " without time zone", typmod, out);
+        return true;
+    case TYPE_TIMESTAMPTZ:
+        format_time("timestamp", " with time zone", typmod, out);
+        return true;
     case TYPE_INTERVAL:
         buf_put_text(out, "interval");
         if (typmod >= 0) {
@@ -119,7 +177,8 @@ static bool format_scalar(uint32_t oid, int32_t typmod, struct buf *out)
                 buf_printf(out, "(%d)", typmod & 0xffff);
         }
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -153,7 +212,7 @@ const char *type_name(uint32_t oid, struct arena *arena)
     return name;
 }
 
-/* ---- storage -------------------------------------------------------------------------------- */
+/* ---- storage ------------------------------------------------------------------------------- */
 
 static bool is_plain_key(uint32_t oid)
 {
@@ -187,8 +246,8 @@ static bool is_stored_form(const struct datum *d, struct type_storage st)
     return d->kind == st.kind && d->dec_scale == st.dec_scale;
 }
 
-static int store_numeric(struct type_storage st, const struct datum *value, struct arena *arena, struct datum *out,
-                         struct err *err)
+static int store_numeric(struct type_storage st, const struct datum *value, struct arena *arena,
+                         struct datum *out, struct err *err)
 {
     struct numeric n;
     numeric_open(value, arena, &n);
@@ -210,8 +269,8 @@ static int store_numeric(struct type_storage st, const struct datum *value, stru
     return 0;
 }
 
-int type_store(uint32_t oid, int32_t typmod, const struct datum *value, struct arena *arena, struct datum *out,
-               struct err *err)
+int type_store(uint32_t oid, int32_t typmod, const struct datum *value, struct arena *arena,
+               struct datum *out, struct err *err)
 {
     struct type_storage st = type_storage(oid, typmod);
     if (value->null) {
@@ -226,8 +285,8 @@ int type_store(uint32_t oid, int32_t typmod, const struct datum *value, struct a
     return store_numeric(st, value, arena, out, err);
 }
 
-int type_store_vec(uint32_t oid, int32_t typmod, struct vec *in, const uint16_t *sel, uint32_t n_sel,
-                   struct arena *arena, struct vec *out, struct err *err)
+int type_store_vec(uint32_t oid, int32_t typmod, struct vec *in, const uint16_t *sel,
+                   uint32_t n_sel, struct arena *arena, struct vec *out, struct err *err)
 {
     struct type_storage st = type_storage(oid, typmod);
     if (oid != TYPE_NUMERIC || (in->kind == st.kind && in->dec_scale == st.dec_scale)) {
@@ -254,7 +313,7 @@ int type_store_vec(uint32_t oid, int32_t typmod, struct vec *in, const uint16_t 
     return 0;
 }
 
-/* ---- keys ----------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 /* An integer that orders as the float does: -0 is 0, every NaN the greatest. */
 static int64_t float_order(double v)
@@ -289,9 +348,15 @@ static void put_be128(struct buf *out, int128 v)
 static void put_opaque(uint32_t oid, const struct datum *d, struct buf *out)
 {
     switch (oid) {
-    case TYPE_FLOAT4: buf_put_be32(out, (uint32_t)float4_order(d->u.f32) ^ 0x80000000u); break;
-    case TYPE_FLOAT8: buf_put_be64(out, (uint64_t)float_order(d->u.f64) ^ (UINT64_C(1) << 63)); break;
-    case TYPE_NUMERIC: numeric_key_append(d, out); break;
+    case TYPE_FLOAT4:
+        buf_put_be32(out, (uint32_t)float4_order(d->u.f32) ^ 0x80000000u);
+        break;
+    case TYPE_FLOAT8:
+        buf_put_be64(out, (uint64_t)float_order(d->u.f64) ^ (UINT64_C(1) << 63));
+        break;
+    case TYPE_NUMERIC:
+        numeric_key_append(d, out);
+        break;
     case TYPE_INTERVAL: {
         struct interval iv = interval_load(&d->u.bytes);
         put_be128(out, interval_span(&iv));
@@ -303,8 +368,12 @@ static void put_opaque(uint32_t oid, const struct datum *d, struct buf *out)
         buf_put_be32(out, (uint32_t)t.zone ^ 0x80000000u);
         break;
     }
-    case TYPE_BPCHAR: buf_put(out, view_data(&d->u.bytes), text_bpchar_len(&d->u.bytes)); break;
-    default: array_key_append(&d->u.bytes, out); break;
+    case TYPE_BPCHAR:
+        buf_put(out, view_data(&d->u.bytes), text_bpchar_len(&d->u.bytes));
+        break;
+    default:
+        array_key_append(&d->u.bytes, out);
+        break;
     }
 }
 
@@ -329,9 +398,11 @@ struct datum type_key_bytes(uint32_t oid, const struct datum *value, struct aren
     return d;
 }
 
-void type_key_append(struct buf *out, uint32_t oid, bool desc, bool nulls_first, const struct datum *value)
+void type_key_append(struct buf *out, uint32_t oid, bool desc, bool nulls_first,
+                     const struct datum *value)
 {
-    struct key_part part = {.kind = value->kind, .desc = desc, .nulls_first = nulls_first, .dec_scale = -1};
+    struct key_part part = {
+        .kind = value->kind, .desc = desc, .nulls_first = nulls_first, .dec_scale = -1};
     if (value->null || !is_opaque(oid, value)) {
         key_append(out, &part, value);
         return;
@@ -344,23 +415,29 @@ void type_key_append(struct buf *out, uint32_t oid, bool desc, bool nulls_first,
     buf_done(&bytes);
 }
 
-/* ---- canonical forms ------------------------------------------------------------------------ */
+/* ---- canonical forms ----------------------------------------------------------------------- */
 
-static struct datum canon_value(uint32_t oid, struct type_storage st, const struct datum *value, struct arena *arena)
+static struct datum canon_value(uint32_t oid, struct type_storage st, const struct datum *value,
+                                struct arena *arena)
 {
     struct datum d = *value;
     struct err ignored;
     switch (oid) {
-    case TYPE_FLOAT4: return (struct datum){.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = float4_order(d.u.f32)};
-    case TYPE_FLOAT8: return (struct datum){.kind = PHYS_INT64, .dec_scale = -1, .u.i64 = float_order(d.u.f64)};
-    case TYPE_BPCHAR: d.u.bytes = view_of(view_data(&value->u.bytes), text_bpchar_len(&value->u.bytes)); return d;
+    case TYPE_FLOAT4:
+        return (struct datum){.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = float4_order(d.u.f32)};
+    case TYPE_FLOAT8:
+        return (struct datum){.kind = PHYS_INT64, .dec_scale = -1, .u.i64 = float_order(d.u.f64)};
+    case TYPE_BPCHAR:
+        d.u.bytes = view_of(view_data(&value->u.bytes), text_bpchar_len(&value->u.bytes));
+        return d;
     case TYPE_NUMERIC:
         if (st.dec_scale >= 0 && store_numeric(st, value, arena, &d, &ignored) == 0) {
             d.dec_scale = -1;
             return d;
         }
         return type_key_bytes(oid, value, arena);
-    default: return is_plain_key(oid) ? d : type_key_bytes(oid, value, arena);
+    default:
+        return is_plain_key(oid) ? d : type_key_bytes(oid, value, arena);
     }
 }
 
@@ -368,14 +445,19 @@ static uint8_t canon_kind(uint32_t oid, struct type_storage st, uint8_t kind)
 {
     const struct type_info *t = type_info(oid);
     switch (oid) {
-    case TYPE_FLOAT4: return PHYS_INT32;
-    case TYPE_FLOAT8: return PHYS_INT64;
-    case TYPE_NUMERIC: return st.dec_scale >= 0 ? st.kind : PHYS_BYTES;
-    default: return t && is_plain_key(oid) ? kind : PHYS_BYTES;
+    case TYPE_FLOAT4:
+        return PHYS_INT32;
+    case TYPE_FLOAT8:
+        return PHYS_INT64;
+    case TYPE_NUMERIC:
+        return st.dec_scale >= 0 ? st.kind : PHYS_BYTES;
+    default:
+        return t && is_plain_key(oid) ? kind : PHYS_BYTES;
     }
 }
 
-struct datum type_canon_datum(uint32_t oid, int32_t typmod, const struct datum *value, struct arena *arena)
+struct datum type_canon_datum(uint32_t oid, int32_t typmod, const struct datum *value,
+                              struct arena *arena)
 {
     struct type_storage st = type_storage(oid, typmod);
     if (value->null)
@@ -387,15 +469,17 @@ void type_canon(uint32_t oid, int32_t typmod, struct vec *in, const uint16_t *se
                 struct arena *arena, struct vec *out)
 {
     struct type_storage st = type_storage(oid, typmod);
-    bool same = oid == TYPE_NUMERIC ? in->kind == st.kind && in->dec_scale == st.dec_scale && st.dec_scale >= 0
-                                    : is_plain_key(oid);
+    bool same = oid == TYPE_NUMERIC
+                    ? in->kind == st.kind && in->dec_scale == st.dec_scale && st.dec_scale >= 0
+                    : is_plain_key(oid);
     if (same) {
         *out = *in;
         out->dec_scale = -1;
         return;
     }
     struct vec v;
-    vec_alloc(&v, (enum phys_kind)canon_kind(oid, st, in->kind), in->form == VEC_CONST ? 1 : in->n, arena);
+    vec_alloc(&v, (enum phys_kind)canon_kind(oid, st, in->kind), in->form == VEC_CONST ? 1 : in->n,
+              arena);
     uint32_t count = in->form == VEC_CONST ? 1 : sel ? n_sel : in->n;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = in->form == VEC_CONST ? 0 : sel ? sel[i] : i;
@@ -414,16 +498,21 @@ void type_canon(uint32_t oid, int32_t typmod, struct vec *in, const uint16_t *se
     *out = v;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------ */
+/* ---- comparing ----------------------------------------------------------------------------- */
 
 int type_compare(uint32_t oid, const struct datum *a, const struct datum *b)
 {
     switch (oid) {
-    case TYPE_NUMERIC: return numeric_compare(a, b);
-    case TYPE_INTERVAL: return interval_compare(&a->u.bytes, &b->u.bytes);
-    case TYPE_TIMETZ: return timetz_compare(&a->u.bytes, &b->u.bytes);
-    case TYPE_BPCHAR: return text_compare_bpchar(&a->u.bytes, &b->u.bytes);
-    default: break;
+    case TYPE_NUMERIC:
+        return numeric_compare(a, b);
+    case TYPE_INTERVAL:
+        return interval_compare(&a->u.bytes, &b->u.bytes);
+    case TYPE_TIMETZ:
+        return timetz_compare(&a->u.bytes, &b->u.bytes);
+    case TYPE_BPCHAR:
+        return text_compare_bpchar(&a->u.bytes, &b->u.bytes);
+    default:
+        break;
     }
     const struct type_info *t = type_info(oid);
     if (t && t->category == 'A')

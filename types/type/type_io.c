@@ -1,20 +1,34 @@
-#include "types/type/type.h"
+#include <stdlib.h>
 
 #include "types/type/array.h"
 #include "types/type/datetime.h"
 #include "types/type/numeric.h"
 #include "types/type/scalar_io.h"
 #include "types/type/text.h"
-
-#include <stdlib.h>
+#include "types/type/type.h"
 
 enum { NAME_BYTES_MAX = 63, CHAR_LENGTH_MAX = 10 * 1024 * 1024 };
 
-static struct datum bool_datum(bool v) { return (struct datum){.kind = PHYS_BOOL, .dec_scale = -1, .u.b = v}; }
-static struct datum i16_datum(int16_t v) { return (struct datum){.kind = PHYS_INT16, .dec_scale = -1, .u.i16 = v}; }
-static struct datum i32_datum(int32_t v) { return (struct datum){.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = v}; }
-static struct datum f32_datum(float v) { return (struct datum){.kind = PHYS_FLOAT32, .dec_scale = -1, .u.f32 = v}; }
-static struct datum f64_datum(double v) { return (struct datum){.kind = PHYS_FLOAT64, .dec_scale = -1, .u.f64 = v}; }
+static struct datum bool_datum(bool v)
+{
+    return (struct datum){.kind = PHYS_BOOL, .dec_scale = -1, .u.b = v};
+}
+static struct datum i16_datum(int16_t v)
+{
+    return (struct datum){.kind = PHYS_INT16, .dec_scale = -1, .u.i16 = v};
+}
+static struct datum i32_datum(int32_t v)
+{
+    return (struct datum){.kind = PHYS_INT32, .dec_scale = -1, .u.i32 = v};
+}
+static struct datum f32_datum(float v)
+{
+    return (struct datum){.kind = PHYS_FLOAT32, .dec_scale = -1, .u.f32 = v};
+}
+static struct datum f64_datum(double v)
+{
+    return (struct datum){.kind = PHYS_FLOAT64, .dec_scale = -1, .u.f64 = v};
+}
 static struct datum bytes_datum(struct arena *arena, const void *data, size_t len)
 {
     struct datum d = {.kind = PHYS_BYTES, .dec_scale = -1};
@@ -22,7 +36,7 @@ static struct datum bytes_datum(struct arena *arena, const void *data, size_t le
     return d;
 }
 
-/* ---- lengths --------------------------------------------------------------------------------- */
+/* ---- lengths ------------------------------------------------------------------------------- */
 
 static bool only_blanks(const uint8_t *p, const uint8_t *end)
 {
@@ -32,8 +46,8 @@ static bool only_blanks(const uint8_t *p, const uint8_t *end)
 }
 
 /* varchar(n): too long is an error unless only blanks are lost or the cast is explicit. */
-static int fit_varchar(const uint8_t *p, size_t len, int32_t typmod, bool explicit_cast, struct arena *arena,
-                       struct datum *out, struct err *err)
+static int fit_varchar(const uint8_t *p, size_t len, int32_t typmod, bool explicit_cast,
+                       struct arena *arena, struct datum *out, struct err *err)
 {
     if (typmod >= 4 && len > (size_t)typmod - 4) {
         size_t keep = text_offset(p, len, (uint64_t)typmod - 4);
@@ -46,8 +60,8 @@ static int fit_varchar(const uint8_t *p, size_t len, int32_t typmod, bool explic
     return 0;
 }
 
-static int fit_bpchar(const uint8_t *p, size_t len, int32_t typmod, bool explicit_cast, struct arena *arena,
-                      struct datum *out, struct err *err)
+static int fit_bpchar(const uint8_t *p, size_t len, int32_t typmod, bool explicit_cast,
+                      struct arena *arena, struct datum *out, struct err *err)
 {
     if (typmod < 4) {
         *out = bytes_datum(arena, p, len);
@@ -58,8 +72,8 @@ static int fit_bpchar(const uint8_t *p, size_t len, int32_t typmod, bool explici
     if (have > want) {
         size_t keep = text_offset(p, len, want);
         if (!explicit_cast && !only_blanks(p + keep, p + len))
-            return err_set(err, ERR_STRING_DATA_RIGHT_TRUNCATION, "value too long for type character(%d)",
-                           typmod - 4);
+            return err_set(err, ERR_STRING_DATA_RIGHT_TRUNCATION,
+                           "value too long for type character(%d)", typmod - 4);
         *out = bytes_datum(arena, p, keep);
         return 0;
     }
@@ -94,8 +108,10 @@ int type_coerce_length(uint32_t oid, int32_t typmod, bool explicit_cast, const s
     const struct bytes_view *v = &value->u.bytes;
     int rc = 0;
     switch (oid) {
-    case TYPE_VARCHAR: return fit_varchar(view_data(v), v->len, typmod, explicit_cast, arena, out, err);
-    case TYPE_BPCHAR: return fit_bpchar(view_data(v), v->len, typmod, explicit_cast, arena, out, err);
+    case TYPE_VARCHAR:
+        return fit_varchar(view_data(v), v->len, typmod, explicit_cast, arena, out, err);
+    case TYPE_BPCHAR:
+        return fit_bpchar(view_data(v), v->len, typmod, explicit_cast, arena, out, err);
     case TYPE_NUMERIC: {
         struct numeric n;
         numeric_open(value, arena, &n);
@@ -123,19 +139,23 @@ int type_coerce_length(uint32_t oid, int32_t typmod, bool explicit_cast, const s
             *out = interval_datum(&iv, arena);
         return rc;
     }
-    default: *out = *value; return 0;
+    default:
+        *out = *value;
+        return 0;
     }
 }
 
-static int char_mod(const char *name, const int32_t *mods, uint32_t n, int32_t *typmod, struct err *err)
+static int char_mod(const char *name, const int32_t *mods, uint32_t n, int32_t *typmod,
+                    struct err *err)
 {
     if (n != 1)
         return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid type modifier");
     if (mods[0] < 1)
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "length for type %s must be at least 1", name);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "length for type %s must be at least 1",
+                       name);
     if (mods[0] > CHAR_LENGTH_MAX)
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "length for type %s cannot exceed %d", name,
-                       CHAR_LENGTH_MAX);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "length for type %s cannot exceed %d",
+                       name, CHAR_LENGTH_MAX);
     *typmod = mods[0] + 4;
     return 0;
 }
@@ -146,23 +166,24 @@ static int numeric_mod_in(const int32_t *mods, uint32_t n, int32_t *typmod, stru
         return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid NUMERIC type modifier");
     int32_t scale = n == 2 ? mods[1] : 0;
     if (mods[0] < 1 || mods[0] > NUMERIC_PRECISION_MAX)
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "NUMERIC precision %d must be between 1 and %d", mods[0],
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                       "NUMERIC precision %d must be between 1 and %d", mods[0],
                        NUMERIC_PRECISION_MAX);
     if (scale < -1000 || scale > 1000)
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "NUMERIC scale %d must be between %d and %d", scale,
-                       -1000, 1000);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                       "NUMERIC scale %d must be between %d and %d", scale, -1000, 1000);
     *typmod = numeric_typmod(mods[0], scale);
     return 0;
 }
 
-static int time_mod(const char *name, const char *zone, const int32_t *mods, uint32_t n, int32_t *typmod,
-                    struct err *err)
+static int time_mod(const char *name, const char *zone, const int32_t *mods, uint32_t n,
+                    int32_t *typmod, struct err *err)
 {
     if (n != 1)
         return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid type modifier");
     if (mods[0] < 0)
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "%s(%d)%s precision must not be negative", name, mods[0],
-                       zone);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "%s(%d)%s precision must not be negative",
+                       name, mods[0], zone);
     *typmod = mods[0] > 6 ? 6 : mods[0];
     return 0;
 }
@@ -176,24 +197,34 @@ static int interval_mod(const int32_t *mods, uint32_t n, int32_t *typmod, struct
         return 0;
     }
     if (mods[1] < 0)
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "INTERVAL(%d) precision must not be negative", mods[1]);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                       "INTERVAL(%d) precision must not be negative", mods[1]);
     int32_t precision = mods[1] > 6 ? 6 : mods[1];
     *typmod = (int32_t)((uint32_t)(mods[0] & 0x7fff) << 16 | (uint32_t)precision);
     return 0;
 }
 
-int type_mod_in(uint32_t oid, const int32_t *mods, uint32_t n_mods, int32_t *typmod, struct err *err)
+int type_mod_in(uint32_t oid, const int32_t *mods, uint32_t n_mods, int32_t *typmod,
+                struct err *err)
 {
     uint32_t elem = array_element_type(oid);
     switch (elem ? elem : oid) {
-    case TYPE_VARCHAR: return char_mod("varchar", mods, n_mods, typmod, err);
-    case TYPE_BPCHAR: return char_mod("char", mods, n_mods, typmod, err);
-    case TYPE_NUMERIC: return numeric_mod_in(mods, n_mods, typmod, err);
-    case TYPE_TIME: return time_mod("TIME", "", mods, n_mods, typmod, err);
-    case TYPE_TIMETZ: return time_mod("TIME", " WITH TIME ZONE", mods, n_mods, typmod, err);
-    case TYPE_TIMESTAMP: return time_mod("TIMESTAMP", "", mods, n_mods, typmod, err);
-    case TYPE_TIMESTAMPTZ: return time_mod("TIMESTAMP", " WITH TIME ZONE", mods, n_mods, typmod, err);
-    case TYPE_INTERVAL: return interval_mod(mods, n_mods, typmod, err);
+    case TYPE_VARCHAR:
+        return char_mod("varchar", mods, n_mods, typmod, err);
+    case TYPE_BPCHAR:
+        return char_mod("char", mods, n_mods, typmod, err);
+    case TYPE_NUMERIC:
+        return numeric_mod_in(mods, n_mods, typmod, err);
+    case TYPE_TIME:
+        return time_mod("TIME", "", mods, n_mods, typmod, err);
+    case TYPE_TIMETZ:
+        return time_mod("TIME", " WITH TIME ZONE", mods, n_mods, typmod, err);
+    case TYPE_TIMESTAMP:
+        return time_mod("TIMESTAMP", "", mods, n_mods, typmod, err);
+    case TYPE_TIMESTAMPTZ:
+        return time_mod("TIMESTAMP", " WITH TIME ZONE", mods, n_mods, typmod, err);
+    case TYPE_INTERVAL:
+        return interval_mod(mods, n_mods, typmod, err);
     default: {
         const struct type_info *t = type_info(oid);
         return err_set(err, ERR_SYNTAX_ERROR, "type modifier is not allowed for type \"%s\"",
@@ -202,10 +233,10 @@ int type_mod_in(uint32_t oid, const int32_t *mods, uint32_t n_mods, int32_t *typ
     }
 }
 
-/* ---- text in --------------------------------------------------------------------------------- */
+/* ---- text in ------------------------------------------------------------------------------- */
 
-static int reg_in(const struct type_env *env, uint32_t oid, const char *text, size_t len, struct datum *out,
-                  struct err *err)
+static int reg_in(const struct type_env *env, uint32_t oid, const char *text, size_t len,
+                  struct datum *out, struct err *err)
 {
     uint32_t value = 0;
     const struct type_info *t = type_info(oid);
@@ -220,8 +251,8 @@ static int reg_in(const struct type_env *env, uint32_t oid, const char *text, si
     else if (env->names)
         rc = env->names->oid_of(env->names_ctx, oid, text, len, &value, err);
     else
-        rc = err_set(err, ERR_INVALID_TEXT_REPRESENTATION, "invalid input syntax for type %s: \"%.*s\"", t->name,
-                     (int)len, text);
+        rc = err_set(err, ERR_INVALID_TEXT_REPRESENTATION,
+                     "invalid input syntax for type %s: \"%.*s\"", t->name, (int)len, text);
     if (rc == 0)
         *out = datum_i64(value);
     return rc;
@@ -234,7 +265,9 @@ static int lsn_in(const char *text, size_t len, struct datum *out, struct err *e
     uint32_t digits = 0;
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
-        int v = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int v = c >= '0' && c <= '9'                 ? c - '0'
+                : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                     : -1;
         if (c == '/' && part == 0 && digits > 0) {
             part = 1;
             digits = 0;
@@ -247,8 +280,8 @@ static int lsn_in(const char *text, size_t len, struct datum *out, struct err *e
         parts[part] = parts[part] << 4 | (unsigned)v;
     }
     if (part != 1 || digits == 0)
-        return err_set(err, ERR_INVALID_TEXT_REPRESENTATION, "invalid input syntax for type pg_lsn: \"%.*s\"",
-                       (int)len, text);
+        return err_set(err, ERR_INVALID_TEXT_REPRESENTATION,
+                       "invalid input syntax for type pg_lsn: \"%.*s\"", (int)len, text);
     *out = datum_i64((int64_t)(parts[0] << 32 | parts[1]));
     return 0;
 }
@@ -265,8 +298,10 @@ static int no_input(uint32_t oid, struct err *err)
 {
     const struct type_info *t = type_info(oid);
     if (oid == TYPE_RECORD)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "input of anonymous composite types is not implemented");
-    return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "cannot accept a value of type %s", t ? t->name : "???");
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "input of anonymous composite types is not implemented");
+    return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "cannot accept a value of type %s",
+                   t ? t->name : "???");
 }
 
 static int number_in(uint32_t oid, const char *text, size_t len, struct datum *out, struct err *err)
@@ -302,8 +337,8 @@ static int number_in(uint32_t oid, const char *text, size_t len, struct datum *o
     }
 }
 
-static int time_text_in(const struct type_env *env, uint32_t oid, int32_t typmod, const char *text, size_t len,
-                        struct arena *arena, struct datum *out, struct err *err)
+static int time_text_in(const struct type_env *env, uint32_t oid, int32_t typmod, const char *text,
+                        size_t len, struct arena *arena, struct datum *out, struct err *err)
 {
     int64_t us = 0;
     int32_t days = 0;
@@ -336,27 +371,33 @@ static int time_text_in(const struct type_env *env, uint32_t oid, int32_t typmod
     }
 }
 
-static int string_in(uint32_t oid, int32_t typmod, const char *text, size_t len, struct arena *arena,
-                     struct datum *out, struct err *err)
+static int string_in(uint32_t oid, int32_t typmod, const char *text, size_t len,
+                     struct arena *arena, struct datum *out, struct err *err)
 {
     const uint8_t *p = (const uint8_t *)text;
     int rc = text_check(p, len, err);
     if (rc)
         return rc;
     switch (oid) {
-    case TYPE_VARCHAR: return fit_varchar(p, len, typmod, false, arena, out, err);
-    case TYPE_BPCHAR: return fit_bpchar(p, len, typmod, false, arena, out, err);
-    case TYPE_NAME: *out = fit_name(p, len, arena); return 0;
+    case TYPE_VARCHAR:
+        return fit_varchar(p, len, typmod, false, arena, out, err);
+    case TYPE_BPCHAR:
+        return fit_bpchar(p, len, typmod, false, arena, out, err);
+    case TYPE_NAME:
+        *out = fit_name(p, len, arena);
+        return 0;
     case TYPE_CHAR:
-        if (len == 4 && p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
-            p[3] <= '7') {
+        if (len == 4 && p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' &&
+            p[3] >= '0' && p[3] <= '7') {
             uint8_t c = (uint8_t)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
             *out = bytes_datum(arena, &c, c != 0);
             return 0;
         }
         *out = bytes_datum(arena, p, len ? 1 : 0);
         return 0;
-    default: *out = bytes_datum(arena, p, len); return 0;
+    default:
+        *out = bytes_datum(arena, p, len);
+        return 0;
     }
 }
 
@@ -376,8 +417,10 @@ int type_in(const struct type_env *env, uint32_t oid, int32_t typmod, const char
     case TYPE_INT8:
     case TYPE_XID8:
     case TYPE_FLOAT4:
-    case TYPE_FLOAT8: return number_in(oid, text, len, out, err);
-    case TYPE_NUMERIC: return numeric_in(text, len, typmod, arena, out, err);
+    case TYPE_FLOAT8:
+        return number_in(oid, text, len, out, err);
+    case TYPE_NUMERIC:
+        return numeric_in(text, len, typmod, arena, out, err);
     case TYPE_TEXT:
     case TYPE_VARCHAR:
     case TYPE_BPCHAR:
@@ -386,14 +429,17 @@ int type_in(const struct type_env *env, uint32_t oid, int32_t typmod, const char
     case TYPE_UNKNOWN:
     case TYPE_CSTRING:
     case TYPE_REFCURSOR:
-    case TYPE_ACLITEM: return string_in(oid, typmod, text, len, arena, out, err);
-    case TYPE_BYTEA: return bytea_in(text, len, arena, out, err);
+    case TYPE_ACLITEM:
+        return string_in(oid, typmod, text, len, arena, out, err);
+    case TYPE_BYTEA:
+        return bytea_in(text, len, arena, out, err);
     case TYPE_DATE:
     case TYPE_TIME:
     case TYPE_TIMETZ:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
-    case TYPE_INTERVAL: return time_text_in(env, oid, typmod, text, len, arena, out, err);
+    case TYPE_INTERVAL:
+        return time_text_in(env, oid, typmod, text, len, arena, out, err);
     case TYPE_UUID: {
         uint8_t uuid[16];
         rc = scalar_uuid_in(text, len, uuid, err);
@@ -402,16 +448,23 @@ int type_in(const struct type_env *env, uint32_t oid, int32_t typmod, const char
         return rc;
     }
     case TYPE_XID:
-    case TYPE_CID: *out = datum_i64(loose_number(text, len)); return 0;
+    case TYPE_CID:
+        *out = datum_i64(loose_number(text, len));
+        return 0;
     case TYPE_OID:
         rc = scalar_oid_in(text, len, type_info(oid)->name, &value, err);
         *out = datum_i64(value);
         return rc;
-    case TYPE_PG_LSN: return lsn_in(text, len, out, err);
-    case TYPE_VOID: *out = bytes_datum(arena, "", 0); return 0;
+    case TYPE_PG_LSN:
+        return lsn_in(text, len, out, err);
+    case TYPE_VOID:
+        *out = bytes_datum(arena, "", 0);
+        return 0;
     case TYPE_INT2VECTOR:
-    case TYPE_OIDVECTOR: return array_vector_in(oid, text, len, arena, out, err);
-    default: break;
+    case TYPE_OIDVECTOR:
+        return array_vector_in(oid, text, len, arena, out, err);
+    default:
+        break;
     }
     const struct type_info *t = type_info(oid);
     if (t && t->phys == PHYS_INT64 && strncmp(t->name, "reg", 3) == 0)
@@ -421,7 +474,7 @@ int type_in(const struct type_env *env, uint32_t oid, int32_t typmod, const char
     return no_input(oid, err);
 }
 
-/* ---- text out -------------------------------------------------------------------------------- */
+/* ---- text out ------------------------------------------------------------------------------ */
 
 static void char_out(const struct bytes_view *v, struct buf *out)
 {
@@ -463,9 +516,10 @@ static void put_field(const struct buf *text, struct buf *out)
     buf_put_u8(out, '"');
 }
 
-/* A record's bytes: count, then per field its type and a 24-byte datum head {kind, null, scale16, len32, value[16]} with its
- * bytes padded to 8 (types/expr/program_int.h writes them). */
-static int record_out(const struct type_env *env, const struct bytes_view *v, struct buf *out, struct err *err)
+/* A record's bytes: count, then per field its type and a 24-byte datum head {kind, null, scale16,
+ * len32, value[16]} with its bytes padded to 8 (types/expr/program_int.h writes them). */
+static int record_out(const struct type_env *env, const struct bytes_view *v, struct buf *out,
+                      struct err *err)
 {
     struct buf_reader r = buf_reader_of(view_data(v), v->len);
     uint32_t n = buf_take_le32(&r);
@@ -500,48 +554,94 @@ static int record_out(const struct type_env *env, const struct bytes_view *v, st
     return rc;
 }
 
-int type_out(const struct type_env *env, uint32_t oid, const struct datum *value, struct buf *out, struct err *err)
+static void time_text_out(const struct type_env *env, uint32_t oid, const struct datum *value,
+                          struct buf *out)
+{
+    switch (oid) {
+    case TYPE_DATE:
+        date_out(env, value->u.i32, out);
+        return;
+    case TYPE_TIME:
+        time_out(value->u.i64, out);
+        return;
+    case TYPE_TIMETZ: {
+        struct timetz t = timetz_load(&value->u.bytes);
+        timetz_out(&t, out);
+        return;
+    }
+    case TYPE_INTERVAL: {
+        struct interval iv = interval_load(&value->u.bytes);
+        interval_out(env, &iv, out);
+        return;
+    }
+    default:
+        timestamp_out(env, value->u.i64, oid == TYPE_TIMESTAMPTZ, out);
+        return;
+    }
+}
+
+int type_out(const struct type_env *env, uint32_t oid, const struct datum *value, struct buf *out,
+             struct err *err)
 {
     const struct bytes_view *v = &value->u.bytes;
     switch (oid) {
-    case TYPE_BOOL: buf_put_u8(out, value->u.b ? 't' : 'f'); return 0;
-    case TYPE_INT2: scalar_put_int(out, value->u.i16); return 0;
-    case TYPE_INT4: scalar_put_int(out, value->u.i32); return 0;
-    case TYPE_INT8: scalar_put_int(out, value->u.i64); return 0;
+    case TYPE_BOOL:
+        buf_put_u8(out, value->u.b ? 't' : 'f');
+        return 0;
+    case TYPE_INT2:
+        scalar_put_int(out, value->u.i16);
+        return 0;
+    case TYPE_INT4:
+        scalar_put_int(out, value->u.i32);
+        return 0;
+    case TYPE_INT8:
+        scalar_put_int(out, value->u.i64);
+        return 0;
     case TYPE_OID:
     case TYPE_XID:
     case TYPE_CID:
-    case TYPE_XID8: scalar_put_int(out, value->u.i64); return 0;
-    case TYPE_FLOAT4: scalar_put_float4(out, value->u.f32, env->float_digits_less); return 0;
-    case TYPE_FLOAT8: scalar_put_float8(out, value->u.f64, env->float_digits_less); return 0;
-    case TYPE_NUMERIC: numeric_out(value, out); return 0;
-    case TYPE_CHAR: char_out(v, out); return 0;
+    case TYPE_XID8:
+        scalar_put_int(out, value->u.i64);
+        return 0;
+    case TYPE_FLOAT4:
+        scalar_put_float4(out, value->u.f32, env->float_digits_less);
+        return 0;
+    case TYPE_FLOAT8:
+        scalar_put_float8(out, value->u.f64, env->float_digits_less);
+        return 0;
+    case TYPE_NUMERIC:
+        numeric_out(value, out);
+        return 0;
+    case TYPE_CHAR:
+        char_out(v, out);
+        return 0;
     case TYPE_BYTEA:
         bytea_out(env->bytea_output == TYPE_BYTEA_ESCAPE, view_data(v), v->len, out);
         return 0;
-    case TYPE_DATE: date_out(env, value->u.i32, out); return 0;
-    case TYPE_TIME: time_out(value->u.i64, out); return 0;
+    case TYPE_DATE:
+    case TYPE_TIME:
+    case TYPE_TIMETZ:
     case TYPE_TIMESTAMP:
-    case TYPE_TIMESTAMPTZ: timestamp_out(env, value->u.i64, oid == TYPE_TIMESTAMPTZ, out); return 0;
-    case TYPE_TIMETZ: {
-        struct timetz t = timetz_load(v);
-        timetz_out(&t, out);
+    case TYPE_TIMESTAMPTZ:
+    case TYPE_INTERVAL:
+        time_text_out(env, oid, value, out);
         return 0;
-    }
-    case TYPE_INTERVAL: {
-        struct interval iv = interval_load(v);
-        interval_out(env, &iv, out);
+    case TYPE_UUID:
+        scalar_uuid_out(view_data(v), out);
         return 0;
-    }
-    case TYPE_UUID: scalar_uuid_out(view_data(v), out); return 0;
     case TYPE_PG_LSN:
         buf_printf(out, "%X/%X", (unsigned)((uint64_t)value->u.i64 >> 32), (unsigned)value->u.i64);
         return 0;
-    case TYPE_VOID: return 0;
-    case TYPE_RECORD: return record_out(env, v, out, err);
+    case TYPE_VOID:
+        return 0;
+    case TYPE_RECORD:
+        return record_out(env, v, out, err);
     case TYPE_INT2VECTOR:
-    case TYPE_OIDVECTOR: array_vector_out(v, out); return 0;
-    default: break;
+    case TYPE_OIDVECTOR:
+        array_vector_out(v, out);
+        return 0;
+    default:
+        break;
     }
     const struct type_info *t = type_info(oid);
     if (t && t->phys == PHYS_INT64 && strncmp(t->name, "reg", 3) == 0) {

@@ -1,10 +1,10 @@
 #include "types/type/tz.h"
 
-#include "base/buf.h"
-#include "types/type/datetime.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/buf.h"
+#include "types/type/datetime.h"
 
 enum { TYPES_MAX = 256, RULE_YEARS = 400, TRANSITIONS_MAX = 4096 };
 #define UNIX_TO_2000 INT64_C(946684800)
@@ -40,7 +40,8 @@ static int64_t floor_div(int64_t a, int64_t b)
     return q * b > a ? q - 1 : q;
 }
 
-/* ---- POSIX rules: "EST5EDT,M3.2.0,M11.1.0" ------------------------------------------------------ */
+/* ---- POSIX rules: "EST5EDT,M3.2.0,M11.1.0" ------------------------------------------------------
+ */
 
 struct rule_date {
     char kind; /* M month.week.day, J day 1..365 without leap day, 0 day 0..365 */
@@ -108,6 +109,8 @@ static bool take_hms(struct cursor *c, int32_t *out)
         return false;
     if (take_char(c, ':') && !take_number(c, &s))
         return false;
+    if (h > 167 || m > 59 || s > 59)
+        return false;
     *out = (h * 60 + m) * 60 + s;
     if (neg)
         *out = -*out;
@@ -119,8 +122,9 @@ static bool take_rule_date(struct cursor *c, struct rule_date *d)
     *d = (struct rule_date){.seconds = 7200};
     if (take_char(c, 'M')) {
         d->kind = 'M';
-        if (!take_number(c, &d->month) || !take_char(c, '.') || !take_number(c, &d->week) || !take_char(c, '.') ||
-            !take_number(c, &d->day) || d->month < 1 || d->month > 12 || d->week < 1 || d->week > 5 || d->day > 6)
+        if (!take_number(c, &d->month) || !take_char(c, '.') || !take_number(c, &d->week) ||
+            !take_char(c, '.') || !take_number(c, &d->day) || d->month < 1 || d->month > 12 ||
+            d->week < 1 || d->week > 5 || d->day > 6)
             return false;
     } else {
         d->kind = take_char(c, 'J') ? 'J' : '0';
@@ -184,7 +188,8 @@ static void add_transition(struct tz *z, int64_t at, uint8_t to)
 }
 
 /* 400 years of a rule's transitions: the calendar repeats after that. */
-static void apply_rule(struct tz *z, const struct rule *r, int32_t from_year, uint8_t std, uint8_t dst)
+static void apply_rule(struct tz *z, const struct rule *r, int32_t from_year, uint8_t std,
+                       uint8_t dst)
 {
     for (int32_t y = from_year; y <= from_year + RULE_YEARS; y++) {
         int64_t start = rule_instant(&r->start, y) - r->std.seconds;
@@ -221,7 +226,8 @@ static struct tz *new_zone(const char *name, uint32_t transitions, struct arena 
     return z;
 }
 
-/* ---- TZif -------------------------------------------------------------------------------------- */
+/* ---- TZif --------------------------------------------------------------------------------------
+ */
 
 struct tzif_head {
     uint32_t isut, isstd, leap, times, types, chars;
@@ -238,8 +244,8 @@ static bool take_head(struct buf_reader *r, uint8_t *version, struct tzif_head *
     h->times = buf_take_be32(r);
     h->types = buf_take_be32(r);
     h->chars = buf_take_be32(r);
-    return magic && !r->bad && memcmp(magic, "TZif", 4) == 0 && h->times <= TRANSITIONS_MAX && h->types >= 1 &&
-           h->types <= TYPES_MAX && h->chars <= 4096 && h->leap <= 4096;
+    return magic && !r->bad && memcmp(magic, "TZif", 4) == 0 && h->times <= TRANSITIONS_MAX &&
+           h->types >= 1 && h->types <= TYPES_MAX && h->chars <= 4096 && h->leap <= 4096;
 }
 
 static bool take_types(struct buf_reader *r, const struct tzif_head *h, struct tz *z)
@@ -301,7 +307,8 @@ const struct tz *tz_parse(const char *name, const uint8_t *data, size_t len, str
     if (r.bad || !take_types(&r, &h, z))
         return NULL;
     for (uint32_t i = 0; i < h.times; i++) {
-        int64_t t = width == 8 ? (int64_t)load_be64(times + 8 * i) : (int32_t)load_be32(times + 4 * i);
+        int64_t t =
+            width == 8 ? (int64_t)load_be64(times + 8 * i) : (int32_t)load_be32(times + 4 * i);
         if (to[i] >= h.types)
             return NULL;
         if (t > -(INT64_C(1) << 55)) /* some files begin with the big bang */
@@ -342,17 +349,20 @@ const struct tz *tz_fixed(int32_t seconds, struct arena *arena)
         buf_printf(&text, "%02d", h);
     memcpy(hms, buf_text(&text), text.len + 1);
     buf_done(&text);
-    char *name = arena_printf(arena, "<%c%s>%c%s", seconds < 0 ? '-' : '+', hms, seconds < 0 ? '+' : '-', hms);
+    char *name = arena_printf(arena, "<%c%s>%c%s", seconds < 0 ? '-' : '+', hms,
+                              seconds < 0 ? '+' : '-', hms);
     struct tz *z = new_zone(name, 0, arena);
     z->types = arena_array(arena, struct zone_type, 1);
     z->types[0].seconds = seconds;
     z->types[0].abbrev[0] = seconds < 0 ? '-' : '+';
-    memcpy(z->types[0].abbrev + 1, hms, strlen(hms) < TZ_ABBREV_MAX - 2 ? strlen(hms) : TZ_ABBREV_MAX - 2);
+    memcpy(z->types[0].abbrev + 1, hms,
+           strlen(hms) < TZ_ABBREV_MAX - 2 ? strlen(hms) : TZ_ABBREV_MAX - 2);
     z->n_types = 1;
     return z;
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers -----------------------------------------------------------------------------------
+ */
 
 /* Moves a time into the part of the table that repeats; *shift is what was taken off. */
 static int64_t fold_time(const struct tz *z, int64_t t, int64_t *shift)
@@ -364,7 +374,8 @@ static int64_t fold_time(const struct tz *z, int64_t t, int64_t *shift)
     if (z->rule_after && t >= last)
         *shift = (floor_div(t - last, SECONDS_400_YEARS) + 1) * SECONDS_400_YEARS;
     else if (z->rule_before && t < z->at[0] + 366 * INT64_C(86400))
-        *shift = floor_div(t - z->at[0] - 366 * INT64_C(86400), SECONDS_400_YEARS) * SECONDS_400_YEARS;
+        *shift =
+            floor_div(t - z->at[0] - 366 * INT64_C(86400), SECONDS_400_YEARS) * SECONDS_400_YEARS;
     return t - *shift;
 }
 
@@ -422,7 +433,8 @@ struct tz_offset tz_at_local(const struct tz *zone, int64_t local_us)
     return offset_of(as_before > as_after ? before : after);
 }
 
-/* ---- abbreviations ------------------------------------------------------------------------------ */
+/* ---- abbreviations ------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name;

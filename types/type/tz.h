@@ -1,13 +1,16 @@
-/* tz.h: time zones from IANA's compiled files (TZif), given as bytes that the environment read once at start.
+/* tz.h: time zones from IANA's compiled files (TZif), given as bytes that the environment read once
+ * at start.
  *
- * A zone answers two questions: which offset holds at an instant, and which instant a local time means. For a local time that
- * occurs twice or never, the answer is PostgreSQL's: in the hour that occurs twice the standard-time (second) reading, in the
- * hour that is skipped the offset before the jump.
+ * A zone answers two questions: which offset holds at an instant, and which instant a local time
+ * means. For a local time that occurs twice or never, the answer is PostgreSQL's: in the hour that
+ * occurs twice the standard-time (second) reading, in the hour that is skipped the offset before
+ * the jump.
  *
  * Invariants
- * 1. A zone is immutable and holds no pointer into the bytes it was made from; it lives in the arena given.
- * 2. Beyond the file's last transition the POSIX rule in its footer goes on for ever; before the first, the first standard type holds.
- * NULL as a zone is UTC everywhere.
+ * 1. A zone is immutable and holds no pointer into the bytes it was made from; it lives in the
+ * arena given.
+ * 2. Beyond the file's last transition the POSIX rule in its footer goes on for ever; before the
+ * first, the first standard type holds. NULL as a zone is UTC everywhere.
  */
 #ifndef CAIRN_TYPES_TYPE_TZ_H
 #define CAIRN_TYPES_TYPE_TZ_H

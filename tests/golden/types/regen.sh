@@ -9,7 +9,7 @@
 #   o <operator> [<type>=<value>] <type>=<value>
 #   c <type> <type>=<value>            a cast to the first type
 #   a <aggregate> <type> <value> ...   an aggregate over values
-# and the answer: "= text", "N" for null, or "! SQLSTATE message". \N is a null value, \t \n \\ escape. Lines beginning with # stay.
+# and the answer: "= text", "N" for null, or "! SQLSTATE message". \N is a null value, \t \n \\ escape, \s is a last blank, \e nothing. Lines beginning with # stay.
 set -eu
 PSQL=${PSQL:-psql}
 tmp=$(mktemp -d)
@@ -17,10 +17,16 @@ trap 'rm -rf "$tmp"' EXIT
 cat > "$tmp/setup.sql" <<'SQL'
 create or replace function pg_temp.type_of(t text) returns text language sql as $$
   select 'pg_catalog.' || quote_ident(split_part(t, '(', 1)) || coalesce(substring(t from '\(.*$'), '') $$;
+create or replace function pg_temp.plain(v text) returns text language sql as $$
+  select case when v = '\e' then '' else replace(replace(replace(regexp_replace(v, '(^|[^\\])\\s$', '\1 '),
+    '\n', E'\n'), '\t', E'\t'), '\\', '\') end $$;
 create or replace function pg_temp.value_of(f text) returns text language sql as $$
-  select case when substr(f, strpos(f, '=') + 1) = '\N' then 'null' else
-    quote_literal(replace(replace(replace(substr(f, strpos(f, '=') + 1), '\n', E'\n'), '\t', E'\t'), '\\', '\')) end
+  select case when substr(f, strpos(f, '=') + 1) = '\N' then 'null'
+    else quote_literal(pg_temp.plain(substr(f, strpos(f, '=') + 1))) end
     || '::' || pg_temp.type_of(left(f, strpos(f, '=') - 1)) $$;
+create or replace function pg_temp.shown(v text) returns text language sql as $$
+  select case when v = '' then '\e' else regexp_replace(replace(replace(replace(v, '\', '\\'), E'\n', '\n'), E'\t', '\t'),
+    ' $', '\\s') end $$;
 create or replace function pg_temp.ask(line text) returns text language plpgsql as $$
 declare f text[] := string_to_array(line, E'\t'); q text; r text; m text; s text;
 begin
@@ -40,10 +46,10 @@ begin
     end if;
     execute 'select format(''%s'', x), x is null from (select ' || q || ' as x) t' into r, s;
     if s = 'true' then return 'N'; end if;
-    return E'=\t' || replace(replace(replace(r, '\', '\\'), E'\n', '\n'), E'\t', '\t');
+    return E'=\t' || pg_temp.shown(r);
   exception when others then
     get stacked diagnostics s = returned_sqlstate, m = message_text;
-    return E'!\t' || s || E'\t' || replace(replace(replace(m, '\', '\\'), E'\n', '\n'), E'\t', '\t');
+    return E'!\t' || s || E'\t' || pg_temp.shown(m);
   end;
 end $$;
 set timezone = 'UTC'; set datestyle = 'ISO, MDY'; set intervalstyle = 'postgres'; set extra_float_digits = 1;

@@ -1,5 +1,6 @@
-/* The .def tables: consistent in themselves, and equal line by line to the catalog of a PostgreSQL 15 where one is installed (a throw-away
- * cluster is made with initdb and asked in single-user mode; no server runs). Without one that comparison is skipped and says so. */
+/* The .def tables: consistent in themselves, and equal line by line to the catalog of a PostgreSQL
+ * 15 where one is installed (a throw-away cluster is made with initdb and asked in single-user
+ * mode; no server runs). Without one that comparison is skipped and says so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@
 
 #define PG_BIN "/usr/lib/postgresql/15/bin"
 
-/* ---- consistency --------------------------------------------------------------------------------------- */
+/* ---- consistency
+ * --------------------------------------------------------------------------------------- */
 
 static void test_types(void **state)
 {
@@ -89,10 +91,11 @@ static void test_operators_and_casts(void **state)
 
 static void test_operator_classes(void **state)
 {
-    static const uint32_t keys[] = {TYPE_BOOL, TYPE_INT2, TYPE_INT4, TYPE_INT8, TYPE_FLOAT4, TYPE_FLOAT8, TYPE_NUMERIC,
-                                    TYPE_TEXT, TYPE_VARCHAR, TYPE_BPCHAR, TYPE_BYTEA, TYPE_DATE, TYPE_TIME,
-                                    TYPE_TIMESTAMP, TYPE_TIMESTAMPTZ, TYPE_INTERVAL, TYPE_UUID, TYPE_OID, TYPE_NAME,
-                                    TYPE_CHAR, TYPE_REGCLASS, TYPE_INT4_ARRAY, TYPE_TIMETZ};
+    static const uint32_t keys[] = {
+        TYPE_BOOL,    TYPE_INT2,      TYPE_INT4,        TYPE_INT8,       TYPE_FLOAT4, TYPE_FLOAT8,
+        TYPE_NUMERIC, TYPE_TEXT,      TYPE_VARCHAR,     TYPE_BPCHAR,     TYPE_BYTEA,  TYPE_DATE,
+        TYPE_TIME,    TYPE_TIMESTAMP, TYPE_TIMESTAMPTZ, TYPE_INTERVAL,   TYPE_UUID,   TYPE_OID,
+        TYPE_NAME,    TYPE_CHAR,      TYPE_REGCLASS,    TYPE_INT4_ARRAY, TYPE_TIMETZ};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const struct opclass_info *c = opclass_default(403, keys[i]);
         assert_non_null(c);
@@ -107,7 +110,8 @@ static void test_operator_classes(void **state)
     assert_int_equal(type_storage(TYPE_XID, -1).key_form, TYPE_KEY_NONE);
 }
 
-/* ---- comparison with PostgreSQL ------------------------------------------------------------------------- */
+/* ---- comparison with PostgreSQL
+ * ------------------------------------------------------------------------- */
 
 struct side {
     char **lines;
@@ -128,7 +132,10 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static const char *yes(bool v) { return v ? "t" : "f"; }
+static const char *yes(bool v)
+{
+    return v ? "t" : "f";
+}
 
 static void dump_ours(struct side *s)
 {
@@ -136,37 +143,40 @@ static void dump_ours(struct side *s)
     uint32_t n;
     const struct type_info *t = type_table(&n);
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(line, sizeof line, "type %u %s %d %s %c %c %s %c %u %u %u %u %u %u %u %u %u %c %c %u", t[i].oid,
-                 t[i].name, t[i].len, yes(t[i].byval), t[i].kind, t[i].category, yes(t[i].preferred), t[i].delim,
-                 t[i].elem, t[i].array, t[i].in, t[i].out, t[i].recv, t[i].send, t[i].modin, t[i].modout,
-                 t[i].subscript, t[i].align, t[i].storage, t[i].collation);
+        snprintf(line, sizeof line,
+                 "type %u %s %d %s %c %c %s %c %u %u %u %u %u %u %u %u %u %c %c %u", t[i].oid,
+                 t[i].name, t[i].len, yes(t[i].byval), t[i].kind, t[i].category,
+                 yes(t[i].preferred), t[i].delim, t[i].elem, t[i].array, t[i].in, t[i].out,
+                 t[i].recv, t[i].send, t[i].modin, t[i].modout, t[i].subscript, t[i].align,
+                 t[i].storage, t[i].collation);
         add_line(s, line);
     }
     const struct func_info *f = func_table(&n);
     for (uint32_t i = 0; i < n; i++) {
-        int at = snprintf(line, sizeof line, "func %u %s %c %c %s %s %u %u %u %u", f[i].oid, f[i].name, f[i].kind,
-                          f[i].volatility, yes(f[i].flags & FUNC_STRICT), yes(f[i].flags & FUNC_RETSET),
-                          f[i].variadic, f[i].result, f[i].n_args, f[i].n_defaults);
+        int at = snprintf(line, sizeof line, "func %u %s %c %c %s %s %u %u %u %u", f[i].oid,
+                          f[i].name, f[i].kind, f[i].volatility, yes(f[i].flags & FUNC_STRICT),
+                          yes(f[i].flags & FUNC_RETSET), f[i].variadic, f[i].result, f[i].n_args,
+                          f[i].n_defaults);
         for (uint32_t k = 0; k < f[i].n_args; k++)
             at += snprintf(line + at, sizeof line - (size_t)at, " %u", f[i].args[k]);
         add_line(s, line);
     }
     const struct oper_info *o = oper_table(&n);
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(line, sizeof line, "oper %u %s %u %u %u %u %s %s", o[i].oid, o[i].name, o[i].left, o[i].right,
-                 o[i].result, o[i].func, yes(o[i].can_merge), yes(o[i].can_hash));
+        snprintf(line, sizeof line, "oper %u %s %u %u %u %u %s %s", o[i].oid, o[i].name, o[i].left,
+                 o[i].right, o[i].result, o[i].func, yes(o[i].can_merge), yes(o[i].can_hash));
         add_line(s, line);
     }
     const struct cast_info *c = cast_table(&n);
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(line, sizeof line, "cast %u %u %u %u %c %c", c[i].oid, c[i].from, c[i].to, c[i].func, c[i].context,
-                 c[i].method);
+        snprintf(line, sizeof line, "cast %u %u %u %u %c %c", c[i].oid, c[i].from, c[i].to,
+                 c[i].func, c[i].context, c[i].method);
         add_line(s, line);
     }
     const struct opclass_info *p = opclass_table(&n);
     for (uint32_t i = 0; i < n; i++) {
-        snprintf(line, sizeof line, "opclass %u %s %u %u %u %s", p[i].oid, p[i].name, p[i].family, p[i].method,
-                 p[i].type, yes(p[i].is_default));
+        snprintf(line, sizeof line, "opclass %u %s %u %u %u %s", p[i].oid, p[i].name, p[i].family,
+                 p[i].method, p[i].type, yes(p[i].is_default));
         add_line(s, line);
     }
     const struct agg_info *a = agg_table(&n);
@@ -177,14 +187,20 @@ static void dump_ours(struct side *s)
 }
 
 static const char *const queries[] = {
-    "select concat_ws(' ', 'type', oid, typname, typlen, typbyval, typtype, typcategory, typispreferred, typdelim, typelem, typarray, "
-    "typinput::oid, typoutput::oid, typreceive::oid, typsend::oid, typmodin::oid, typmodout::oid, typsubscript::oid, typalign, "
+    "select concat_ws(' ', 'type', oid, typname, typlen, typbyval, typtype, typcategory, "
+    "typispreferred, typdelim, typelem, typarray, "
+    "typinput::oid, typoutput::oid, typreceive::oid, typsend::oid, typmodin::oid, typmodout::oid, "
+    "typsubscript::oid, typalign, "
     "typstorage, typcollation) from pg_type",
-    "select concat_ws(' ', 'func', oid, proname, prokind, provolatile, proisstrict, proretset, provariadic, prorettype, pronargs, "
+    "select concat_ws(' ', 'func', oid, proname, prokind, provolatile, proisstrict, proretset, "
+    "provariadic, prorettype, pronargs, "
     "pronargdefaults, nullif(array_to_string(proargtypes, ' '), '')) from pg_proc",
-    "select concat_ws(' ', 'oper', oid, oprname, oprleft, oprright, oprresult, oprcode::oid, oprcanmerge, oprcanhash) from pg_operator",
-    "select concat_ws(' ', 'cast', oid, castsource, casttarget, castfunc, castcontext, castmethod) from pg_cast",
-    "select concat_ws(' ', 'opclass', oid, opcname, opcfamily, opcmethod, opcintype, opcdefault) from pg_opclass",
+    "select concat_ws(' ', 'oper', oid, oprname, oprleft, oprright, oprresult, oprcode::oid, "
+    "oprcanmerge, oprcanhash) from pg_operator",
+    "select concat_ws(' ', 'cast', oid, castsource, casttarget, castfunc, castcontext, castmethod) "
+    "from pg_cast",
+    "select concat_ws(' ', 'opclass', oid, opcname, opcfamily, opcmethod, opcintype, opcdefault) "
+    "from pg_opclass",
     "select concat_ws(' ', 'agg', aggfnoid::oid, aggtranstype, aggsortop) from pg_aggregate",
 };
 
@@ -195,7 +211,8 @@ static bool ask_postgres(const char *dir, struct side *s)
     bool root = geteuid() == 0;
     const char *as = root ? "runuser -u postgres -- " : "";
     snprintf(command, sizeof command,
-             "%s %s && %s" PG_BIN "/initdb -D %s/d -A trust -N -E UTF8 --locale=C.UTF-8 >/dev/null 2>&1",
+             "%s %s && %s" PG_BIN
+             "/initdb -D %s/d -A trust -N -E UTF8 --locale=C.UTF-8 >/dev/null 2>&1",
              root ? "chown postgres" : "true", dir, as, dir);
     if (system(command) != 0)
         return false;
@@ -204,8 +221,8 @@ static bool ask_postgres(const char *dir, struct side *s)
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
         fprintf(ask, "copy (%s) to '%s/answer%zu'\n", queries[i], dir, i);
     fclose(ask);
-    snprintf(command, sizeof command, "%s" PG_BIN "/postgres --single -D %s/d postgres < %s >/dev/null 2>&1", as, dir,
-             path);
+    snprintf(command, sizeof command,
+             "%s" PG_BIN "/postgres --single -D %s/d postgres < %s >/dev/null 2>&1", as, dir, path);
     if (system(command) != 0)
         return false;
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
@@ -261,8 +278,11 @@ static void test_against_postgres(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types), cmocka_unit_test(test_functions), cmocka_unit_test(test_operators_and_casts),
-        cmocka_unit_test(test_operator_classes), cmocka_unit_test(test_against_postgres),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_operators_and_casts),
+        cmocka_unit_test(test_operator_classes),
+        cmocka_unit_test(test_against_postgres),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-/* Runs the case files of tests/golden/types (see regen.sh there for their form): PostgreSQL's own answers for type input and output,
- * functions, operators, casts and aggregates. Every call is computed three ways - over constants, over selected rows of flat columns,
- * and by constant folding - and all must give the expected text or error. */
+/* Runs the case files of tests/golden/types (see regen.sh there for their form): PostgreSQL's own
+ * answers for type input and output, functions, operators, casts and aggregates. Every call is
+ * computed three ways - over constants, over selected rows of flat columns, and by constant folding
+ * - and all must give the expected text or error. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,10 +25,17 @@ struct tester {
     unsigned line;
 };
 
-static int64_t fixed_clock(struct expr_host *host) { return 0; }
-static uint64_t fixed_random(struct expr_host *host) { return 42; }
+static int64_t fixed_clock(struct expr_host *host)
+{
+    return 0;
+}
+static uint64_t fixed_random(struct expr_host *host)
+{
+    return 42;
+}
 
-/* ---- values ------------------------------------------------------------------------------------------ */
+/* ---- values
+ * ------------------------------------------------------------------------------------------ */
 
 static char *unescape(struct arena *arena, const char *text)
 {
@@ -35,7 +43,8 @@ static char *unescape(struct arena *arena, const char *text)
     for (const char *p = text; *p; p++) {
         if (*p == '\\' && p[1]) {
             p++;
-            *to++ = *p == 'n' ? '\n' : *p == 't' ? '\t' : *p;
+            if (*p != 'e')
+                *to++ = *p == 'n' ? '\n' : *p == 't' ? '\t' : *p == 's' ? ' ' : *p;
         } else {
             *to++ = *p;
         }
@@ -46,12 +55,18 @@ static char *unescape(struct arena *arena, const char *text)
 
 static char *escape(struct arena *arena, const char *text, size_t len)
 {
-    char *out = arena_alloc(arena, 2 * len + 1), *to = out;
+    char *out = arena_alloc(arena, 2 * len + 3), *to = out;
+    if (len == 0)
+        return arena_strdup(arena, "\\e");
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
         if (c == '\\' || c == '\n' || c == '\t')
             *to++ = '\\';
         *to++ = (char)(c == '\n' ? 'n' : c == '\t' ? 't' : c);
+    }
+    if (to[-1] == ' ') { /* no blank ends a line of a file */
+        to[-1] = '\\';
+        *to++ = 's';
     }
     *to = 0;
     return out;
@@ -78,8 +93,8 @@ static const struct type_info *parse_type(const char *text, size_t len, int32_t 
     return type_mod_in(t->oid, mods, n, typmod, &err) ? NULL : t;
 }
 
-static int read_value(struct tester *t, const char *type, size_t type_len, const char *text, struct expr **out,
-                      struct err *err)
+static int read_value(struct tester *t, const char *type, size_t type_len, const char *text,
+                      struct expr **out, struct err *err)
 {
     int32_t typmod;
     const struct type_info *info = parse_type(type, type_len, &typmod);
@@ -95,7 +110,8 @@ static int read_value(struct tester *t, const char *type, size_t type_len, const
     struct datum d;
     /* 'abcd'::varchar(3) is an explicit cast, which cuts; the input function alone would refuse. */
     bool cut = info->oid == TYPE_VARCHAR || info->oid == TYPE_BPCHAR;
-    int rc = type_in(t->env.env, info->oid, cut ? -1 : typmod, plain, strlen(plain), &t->arena, &d, err);
+    int rc =
+        type_in(t->env.env, info->oid, cut ? -1 : typmod, plain, strlen(plain), &t->arena, &d, err);
     if (rc == 0 && cut)
         rc = type_coerce_length(info->oid, typmod, true, &d, &t->arena, &d, err);
     if (rc == 0)
@@ -109,7 +125,8 @@ static int read_field(struct tester *t, const char *field, struct expr **out, st
     return read_value(t, field, (size_t)(eq - field), eq + 1, out, err);
 }
 
-/* ---- resolution: exact types only ---------------------------------------------------------------------- */
+/* ---- resolution: exact types only
+ * ---------------------------------------------------------------------- */
 
 static bool is_polymorphic(uint32_t type)
 {
@@ -187,10 +204,12 @@ static struct expr *make_cast(struct tester *t, struct expr *arg, uint32_t to, i
     return e;
 }
 
-/* ---- computing --------------------------------------------------------------------------------------------- */
+/* ---- computing
+ * --------------------------------------------------------------------------------------------- */
 
 /* "=\ttext", "N" or "!\tSQLSTATE\tmessage" */
-static char *show(struct tester *t, int rc, const struct err *err, uint32_t type, const struct datum *d)
+static char *show(struct tester *t, int rc, const struct err *err, uint32_t type,
+                  const struct datum *d)
 {
     if (rc)
         return arena_printf(&t->arena, "!\t%s\t%s", err_sqlstate(err->code),
@@ -208,7 +227,8 @@ static char *show(struct tester *t, int rc, const struct err *err, uint32_t type
     return out;
 }
 
-/* The tree's constants as columns: ROWS rows, of which 1, 4 and 6 are selected; the others hold nulls. */
+/* The tree's constants as columns: ROWS rows, of which 1, 4 and 6 are selected; the others hold
+ * nulls. */
 static char *run_columns(struct tester *t, struct expr *e)
 {
     struct expr *copy = expr_clone(&t->arena, e);
@@ -239,7 +259,8 @@ static char *run_columns(struct tester *t, struct expr *e)
     struct expr_exec *x = NULL;
     int rc = expr_compile(NULL, &copy, 1, &program, &at, &len, &err);
     if (rc == 0)
-        rc = expr_exec_create(&t->arena, arena_memdup(&t->arena, program.data + at, len), len, &t->env, &x, &err);
+        rc = expr_exec_create(&t->arena, arena_memdup(&t->arena, program.data + at, len), len,
+                              &t->env, &x, &err);
     struct vec out = {0};
     if (rc == 0)
         rc = expr_eval(NULL, x, b, UINT32_MAX, &out, &t->arena, &n_ok, &err);
@@ -293,9 +314,14 @@ static char *run_aggregate(struct tester *t, char **fields, int n)
     if (!agg)
         return arena_printf(&t->arena, "no aggregate %s(%s)", fields[1], fields[2]);
     uint32_t type = first->type, result = actual_result(f, &first, 1);
-    struct agg_call call = {.agg = agg, .arg_types = &type, .n_args = 1, .result_type = result, .arena = &t->arena,
+    struct agg_call call = {.agg = agg,
+                            .arg_types = &type,
+                            .n_args = 1,
+                            .result_type = result,
+                            .arena = &t->arena,
                             .env = t->env.env};
-    /* Two halves apart, then merged through bytes: partial aggregation must agree with PostgreSQL too. */
+    /* Two halves apart, then merged through bytes: partial aggregation must agree with PostgreSQL
+     * too. */
     _Alignas(16) uint8_t a[256], b[256];
     agg_init(&call, a);
     agg_init(&call, b);
@@ -341,7 +367,8 @@ static struct expr *build_call(struct tester *t, char **fields, int n, char **re
         return make_cast(t, args[0], to->oid, typmod);
     }
     if (fields[0][0] == 'o') {
-        const struct oper_info *o = oper_exact(fields[1], n_args == 2 ? args[0]->type : 0, args[n_args - 1]->type);
+        const struct oper_info *o =
+            oper_exact(fields[1], n_args == 2 ? args[0]->type : 0, args[n_args - 1]->type);
         if (!o && n_args == 2) { /* polymorphic operators */
             uint32_t first, count = oper_find(fields[1], strlen(fields[1]), &first);
             for (uint32_t k = 0; k < count && !o; k++) {
@@ -366,7 +393,8 @@ static struct expr *build_call(struct tester *t, char **fields, int n, char **re
     return expr_call(&t->arena, f->oid, actual_result(f, args, n_args), args, n_args);
 }
 
-static void compare(struct tester *t, const char *how, const char *line, const char *want, const char *got)
+static void compare(struct tester *t, const char *how, const char *line, const char *want,
+                    const char *got)
 {
     if (strcmp(want, got) == 0)
         return;

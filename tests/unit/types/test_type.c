@@ -1,4 +1,5 @@
-/* Storage forms, keys, canonical forms, binary wire forms, zones: for every type, over values that are awkward. */
+/* Storage forms, keys, canonical forms, binary wire forms, zones: for every type, over values that
+ * are awkward. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,29 +24,49 @@ static const struct sample samples[] = {
     {TYPE_INT4, -1, {"-2147483648", "-5", "0", "7", "2147483647"}},
     {TYPE_INT8, -1, {"-9223372036854775808", "-5", "0", "7", "9223372036854775807"}},
     {TYPE_OID, -1, {"0", "1", "2147483648", "4294967295"}},
-    {TYPE_FLOAT4, -1, {"-Infinity", "-1.5", "-1e-40", "0|-0", "1e-40", "2", "3e38", "Infinity", "NaN"}},
-    {TYPE_FLOAT8, -1, {"-Infinity", "-1e300", "-1.5", "0|-0", "5e-324", "2", "1e300", "Infinity", "NaN"}},
-    {TYPE_NUMERIC, -1,
-     {"-Infinity", "-1e50", "-123.46", "-123.456|-123.4560", "-123.45", "-0.001", "0|0.00", "1e-30", "0.1|0.10",
-      "1.1|1.10|1.100000", "9.99", "10", "100", "1e40|10000000000000000000000000000000000000000.0", "Infinity", "NaN"}},
-    {TYPE_NUMERIC, ((10 << 16) | 2) + 4, {"-99999999.99", "-1", "0", "0.01", "1.1|1.10", "99999999.99", "NaN"}},
-    {TYPE_NUMERIC, ((30 << 16) | 5) + 4, {"-9e24", "-1", "0", "0.00001", "1.1|1.10", "9e24", "NaN"}},
+    {TYPE_FLOAT4,
+     -1,
+     {"-Infinity", "-1.5", "-1e-40", "0|-0", "1e-40", "2", "3e38", "Infinity", "NaN"}},
+    {TYPE_FLOAT8,
+     -1,
+     {"-Infinity", "-1e300", "-1.5", "0|-0", "5e-324", "2", "1e300", "Infinity", "NaN"}},
+    {TYPE_NUMERIC,
+     -1,
+     {"-Infinity", "-1e50", "-123.46", "-123.456|-123.4560", "-123.45", "-0.001", "0|0.00", "1e-30",
+      "0.1|0.10", "1.1|1.10|1.100000", "9.99", "10", "100",
+      "1e40|10000000000000000000000000000000000000000.0", "Infinity", "NaN"}},
+    {TYPE_NUMERIC,
+     ((10 << 16) | 2) + 4,
+     {"-99999999.99", "-1", "0", "0.01", "1.1|1.10", "99999999.99", "NaN"}},
+    {TYPE_NUMERIC,
+     ((30 << 16) | 5) + 4,
+     {"-9e24", "-1", "0", "0.00001", "1.1|1.10", "9e24", "NaN"}},
     {TYPE_TEXT, -1, {"", "a", "a b", "aa", "abcdefghijklm", "abcdefghijklmn", "b", "é"}},
     {TYPE_VARCHAR, -1, {"", "a", "b"}},
     {TYPE_BPCHAR, -1, {"|  ", "a|a ", "a b", "ab|ab   "}},
     {TYPE_BYTEA, -1, {"\\x", "\\x00", "\\x0000", "\\x0001", "\\x01", "\\xff", "\\xff00"}},
     {TYPE_NAME, -1, {"a", "b"}},
     {TYPE_CHAR, -1, {"", "a", "b"}},
-    {TYPE_UUID, -1, {"00000000-0000-0000-0000-000000000000", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
-                     "ffffffff-ffff-ffff-ffff-ffffffffffff"}},
-    {TYPE_DATE, -1, {"-infinity", "4714-11-24 BC", "1999-12-31", "2000-01-01", "5874897-12-31", "infinity"}},
+    {TYPE_UUID,
+     -1,
+     {"00000000-0000-0000-0000-000000000000", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+      "ffffffff-ffff-ffff-ffff-ffffffffffff"}},
+    {TYPE_DATE,
+     -1,
+     {"-infinity", "4714-11-24 BC", "1999-12-31", "2000-01-01", "5874897-12-31", "infinity"}},
     {TYPE_TIME, -1, {"00:00", "00:00:00.000001", "24:00"}},
     {TYPE_TIMETZ, -1, {"10:00+02", "10:00+00", "10:00:00.5+00", "10:00-02"}},
-    {TYPE_TIMESTAMP, -1, {"-infinity", "4714-11-24 BC", "2000-01-01", "2000-01-01 00:00:00.000001",
-                          "294276-12-31 23:59:59.999999", "infinity"}},
-    {TYPE_TIMESTAMPTZ, -1, {"-infinity", "2000-01-01 00:00+01", "2000-01-01 00:00+00|1999-12-31 19:00-05", "infinity"}},
-    {TYPE_INTERVAL, -1, {"-1 year", "-1 day", "0|0 days", "00:00:01", "1 day|24:00:00", "30 days|1 mon|720:00", "31 days",
-                         "1 year|360 days"}},
+    {TYPE_TIMESTAMP,
+     -1,
+     {"-infinity", "4714-11-24 BC", "2000-01-01", "2000-01-01 00:00:00.000001",
+      "294276-12-31 23:59:59.999999", "infinity"}},
+    {TYPE_TIMESTAMPTZ,
+     -1,
+     {"-infinity", "2000-01-01 00:00+01", "2000-01-01 00:00+00|1999-12-31 19:00-05", "infinity"}},
+    {TYPE_INTERVAL,
+     -1,
+     {"-1 year", "-1 day", "0|0 days", "00:00:01", "1 day|24:00:00", "30 days|1 mon|720:00",
+      "31 days", "1 year|360 days"}},
     {TYPE_INT4_ARRAY, -1, {"{}", "{1}", "{1,2}", "{1,NULL}", "{2}", "{NULL}"}},
     {TYPE_TEXT_ARRAY, -1, {"{}", "{a}", "{a,b}", "{\"a b\"}", "{b}"}},
     {TYPE_PG_LSN, -1, {"0/0", "0/1", "1/0"}},
@@ -83,16 +104,21 @@ static uint32_t read_values(const struct sample *s, struct arena *arena, struct 
     return n;
 }
 
-static int sign(int v) { return (v > 0) - (v < 0); }
+static int sign(int v)
+{
+    return (v > 0) - (v < 0);
+}
 
 /* Keys, sort keys, canonical values and comparison all tell the same order. */
-static void check_order(const struct sample *s, const struct value *v, uint32_t n, struct arena *arena)
+static void check_order(const struct sample *s, const struct value *v, uint32_t n,
+                        struct arena *arena)
 {
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = 0; k < n; k++) {
             int want = sign(v[i].rank - v[k].rank);
             assert_int_equal(sign(type_compare(s->type, &v[i].d, &v[k].d)), want);
-            struct datum a = type_key_bytes(s->type, &v[i].d, arena), b = type_key_bytes(s->type, &v[k].d, arena);
+            struct datum a = type_key_bytes(s->type, &v[i].d, arena),
+                         b = type_key_bytes(s->type, &v[k].d, arena);
             if (sign(view_compare(&a.u.bytes, &b.u.bytes)) != want)
                 fail_msg("keys of %s and %s of type %u", v[i].text, v[k].text, s->type);
             struct buf x = {0}, y = {0};
@@ -122,7 +148,8 @@ static bool prints_alike(uint32_t type, const struct datum *a, const struct datu
     return same;
 }
 
-static void check_roundtrips(const struct sample *s, const struct value *v, uint32_t n, struct arena *arena)
+static void check_roundtrips(const struct sample *s, const struct value *v, uint32_t n,
+                             struct arena *arena)
 {
     struct type_storage st = type_storage(s->type, s->typmod);
     struct err err;
@@ -131,7 +158,8 @@ static void check_roundtrips(const struct sample *s, const struct value *v, uint
         struct buf wire = {0};
         struct datum back, stored;
         assert_int_equal(type_send(&type_env_default, s->type, &v[i].d, &wire, &err), 0);
-        if (type_recv(&type_env_default, s->type, s->typmod, wire.data, wire.len, arena, &back, &err))
+        if (type_recv(&type_env_default, s->type, s->typmod, wire.data, wire.len, arena, &back,
+                      &err))
             fail_msg("%s: %s", v[i].text, err.message);
         assert_true(prints_alike(s->type, &v[i].d, &back));
         buf_done(&wire);
@@ -182,7 +210,8 @@ static void test_wire_bytes(void **state)
         {TYPE_DATE, "2000-01-02", "00000001"},
         {TYPE_INTERVAL, "1 mon 2 days 00:00:03", "00000000002dc6c00000000200000001"},
         {TYPE_FLOAT8, "1.5", "3ff8000000000000"},
-        {TYPE_INT4_ARRAY, "{1,NULL}", "000000010000000100000017000000020000000100000004 00000001ffffffff"},
+        {TYPE_INT4_ARRAY, "{1,NULL}",
+         "000000010000000100000017000000020000000100000004 00000001ffffffff"},
         {TYPE_UUID, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "a0eebc999c0b4ef8bb6d6bb9bd380a11"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -192,8 +221,9 @@ static void test_wire_bytes(void **state)
         err_clear(&err);
         struct datum d;
         struct buf wire = {0}, hex = {0};
-        assert_int_equal(type_in(&type_env_default, known[i].type, -1, known[i].text, strlen(known[i].text), &arena, &d,
-                                 &err), 0);
+        assert_int_equal(type_in(&type_env_default, known[i].type, -1, known[i].text,
+                                 strlen(known[i].text), &arena, &d, &err),
+                         0);
         assert_int_equal(type_send(&type_env_default, known[i].type, &d, &wire, &err), 0);
         for (size_t k = 0; k < wire.len; k++)
             buf_printf(&hex, "%02x", wire.data[k]);
@@ -205,7 +235,9 @@ static void test_wire_bytes(void **state)
         want[n] = 0;
         assert_string_equal(buf_text(&hex), want);
         for (size_t cut = 0; cut < wire.len; cut++)
-            assert_int_not_equal(type_recv(&type_env_default, known[i].type, -1, wire.data, cut, &arena, &d, &err), 0);
+            assert_int_not_equal(
+                type_recv(&type_env_default, known[i].type, -1, wire.data, cut, &arena, &d, &err),
+                0);
         buf_done(&wire);
         buf_done(&hex);
         arena_done(&arena);
@@ -304,7 +336,8 @@ static void test_zones(void **state)
 {
     struct arena arena;
     arena_init(&arena, NULL);
-    const struct tz *berlin = load_zone("Europe/Berlin", &arena), *york = load_zone("America/New_York", &arena);
+    const struct tz *berlin = load_zone("Europe/Berlin", &arena),
+                    *york = load_zone("America/New_York", &arena);
     if (!berlin || !york) {
         arena_done(&arena);
         skip();
@@ -312,7 +345,8 @@ static void test_zones(void **state)
     check_zone(berlin, "2020-01-01 12:00", "2020-01-01 12:00:00+01");
     check_zone(berlin, "2020-07-01 12:00", "2020-07-01 12:00:00+02");
     check_zone(berlin, "2020-03-29 02:30", "2020-03-29 03:30:00+02"); /* the hour that is skipped */
-    check_zone(berlin, "2020-10-25 02:30", "2020-10-25 02:30:00+01"); /* the hour that comes twice */
+    check_zone(berlin, "2020-10-25 02:30",
+               "2020-10-25 02:30:00+01"); /* the hour that comes twice */
     check_zone(berlin, "2020-10-25 02:30+02", "2020-10-25 02:30:00+02");
     check_zone(berlin, "1900-01-01 00:00", "1900-01-01 00:00:00+01");
     check_zone(berlin, "1880-01-01 00:00", "1880-01-01 00:00:00+00:53:28");
@@ -350,16 +384,18 @@ static void test_styles(void **state)
     err_clear(&err);
     int64_t us;
     assert_int_equal(timestamp_in(&env, "1997-12-17 07:37:16.5", 21, -1, false, &us, &err), 0);
-    static const char *const want[] = {"1997-12-17 07:37:16.5", "12/17/1997 07:37:16.5", "Wed Dec 17 07:37:16.5 1997",
-                                       "17.12.1997 07:37:16.5"};
+    static const char *const want[] = {"1997-12-17 07:37:16.5", "12/17/1997 07:37:16.5",
+                                       "Wed Dec 17 07:37:16.5 1997", "17.12.1997 07:37:16.5"};
     for (uint8_t i = 0; i < 4; i++) {
         env.date_style = i;
         buf_reset(&out);
         timestamp_out(&env, us, false, &out);
         assert_string_equal(buf_text(&out), want[i]);
     }
-    struct interval iv = {.months = 14, .days = -3, .us = 4 * US_PER_HOUR + 5 * US_PER_SEC + 600000};
-    static const char *const styles[] = {"1 year 2 mons -3 days +04:00:05.6", "@ 1 year 2 mons -3 days 4 hours 5.6 secs",
+    struct interval iv = {
+        .months = 14, .days = -3, .us = 4 * US_PER_HOUR + 5 * US_PER_SEC + 600000};
+    static const char *const styles[] = {"1 year 2 mons -3 days +04:00:05.6",
+                                         "@ 1 year 2 mons -3 days 4 hours 5.6 secs",
                                          "+1-2 -3 +4:00:05.6", "P1Y2M-3DT4H5.6S"};
     for (uint8_t i = 0; i < 4; i++) {
         env.interval_style = i;
@@ -382,12 +418,21 @@ static void test_type_names(void **state)
         int32_t typmod;
         const char *name;
     } known[] = {
-        {TYPE_INT4, -1, "integer"}, {TYPE_VARCHAR, 24, "character varying(20)"}, {TYPE_BPCHAR, 5, "character(1)"},
-        {TYPE_BPCHAR, -1, "bpchar"}, {TYPE_NUMERIC, ((10 << 16) | 2) + 4, "numeric(10,2)"},
-        {TYPE_TIMESTAMP, 3, "timestamp(3) without time zone"}, {TYPE_TIMESTAMPTZ, -1, "timestamp with time zone"},
-        {TYPE_TEXT_ARRAY, -1, "text[]"}, {TYPE_CHAR, -1, "\"char\""}, {TYPE_INT2VECTOR, -1, "int2vector"},
-        {TYPE_VARCHAR_ARRAY, 9, "character varying(5)[]"}, {TYPE_INTERVAL, (12 << 16) | 0xffff, "interval"},
-        {TYPE_INTERVAL, 0x7fff0003, "interval(3)"}, {4294967294u, -1, "???"}, {0, -1, "-"},
+        {TYPE_INT4, -1, "integer"},
+        {TYPE_VARCHAR, 24, "character varying(20)"},
+        {TYPE_BPCHAR, 5, "character(1)"},
+        {TYPE_BPCHAR, -1, "bpchar"},
+        {TYPE_NUMERIC, ((10 << 16) | 2) + 4, "numeric(10,2)"},
+        {TYPE_TIMESTAMP, 3, "timestamp(3) without time zone"},
+        {TYPE_TIMESTAMPTZ, -1, "timestamp with time zone"},
+        {TYPE_TEXT_ARRAY, -1, "text[]"},
+        {TYPE_CHAR, -1, "\"char\""},
+        {TYPE_INT2VECTOR, -1, "int2vector"},
+        {TYPE_VARCHAR_ARRAY, 9, "character varying(5)[]"},
+        {TYPE_INTERVAL, (12 << 16) | 0xffff, "interval"},
+        {TYPE_INTERVAL, 0x7fff0003, "interval(3)"},
+        {4294967294u, -1, "???"},
+        {0, -1, "-"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         struct buf out = {0};
@@ -400,8 +445,9 @@ static void test_type_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples), cmocka_unit_test(test_wire_bytes), cmocka_unit_test(test_numeric_columns),
-        cmocka_unit_test(test_dec_promotion), cmocka_unit_test(test_zones), cmocka_unit_test(test_styles),
+        cmocka_unit_test(test_samples),         cmocka_unit_test(test_wire_bytes),
+        cmocka_unit_test(test_numeric_columns), cmocka_unit_test(test_dec_promotion),
+        cmocka_unit_test(test_zones),           cmocka_unit_test(test_styles),
         cmocka_unit_test(test_type_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
