@@ -16,3 +16,11 @@ $(B)/tests/unit/client/%: $(B)/obj/tests/unit/client/%.o $(filter-out %_main.o,$
 	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< $(patsubst tests/unit/client/test_%.c,$(B)/obj/client/%.o,\
 		$(@:$(B)/%=%.c)) $(B)/obj/client/cairnsql_var.o $(B)/lib/libbase.a -lcmocka -lpq $(LIBS_SYS)
 $(B)/obj/tests/unit/client/%.o: CFLAGS_ALL += -I/usr/include/postgresql
+
+# The administrator's tool: base/ only.
+$(B)/obj/client/cairnctl_main.o: | $(GEN_HDR_base)
+$(B)/cairnctl: $(B)/obj/client/cairnctl_main.o $(B)/lib/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_SYS)
+all: $(B)/cairnctl
