@@ -59,7 +59,8 @@ static void encode_body(const struct commit *c, const struct kv_part *part, stru
 {
     bool at_anchor = part->group == c->anchor;
     buf_put_le32(body, at_anchor ? TXN_AT_ANCHOR : 0);
-    buf_put_le32(body, part->generation);
+    uint32_t heard = atomic_load(&c->txn->kv->generations[part->group]);
+    buf_put_le32(body, heard ? heard : 1);
     buf_put_le32(body, c->epoch);
     buf_put_le16(body, (uint16_t)(at_anchor ? c->n : 0));
     for (uint32_t i = 0; at_anchor && i < c->n; i++)
@@ -144,7 +145,7 @@ static void commit_one(struct task *task, struct commit *c)
         int code = send_commit(task, c, part, TXN_OP_COMMIT, &status, &answer, &err);
         if (!code && status == TXN_OK) {
             if (answer.verdict == TXN_STALE) {
-                part->generation = answer.generation;
+                atomic_store(&c->txn->kv->generations[part->group], answer.generation);
                 continue;
             }
             if (answer.verdict == TXN_COMMITTED) {
@@ -201,7 +202,7 @@ static enum prepared judge_prepares(struct commit *c, hlc_time *ts)
         if (verdict == TXN_PREPARED && p->answer.epoch == c->epoch) {
             *ts = p->answer.ts > *ts ? p->answer.ts : *ts;
         } else if (verdict == TXN_STALE) {
-            p->part->generation = p->answer.generation;
+            atomic_store(&c->txn->kv->generations[p->part->group], p->answer.generation);
             if (all == ALL_PREPARED)
                 all = SOME_STALE;
         } else {

@@ -96,7 +96,7 @@ struct kv_part *kv_txn_part(struct kv_txn *txn, uint32_t group)
     }
     if (!txn->anchor_group)
         txn->anchor_group = group;
-    txn->parts[txn->n_parts] = (struct kv_part){.group = group, .generation = 1};
+    txn->parts[txn->n_parts] = (struct kv_part){.group = group};
     return &txn->parts[txn->n_parts++];
 }
 

@@ -49,6 +49,11 @@ bool txn_state_prepared(const struct group *group, const struct kv_txn_id *txn,
            txn_command_decode(value, len, out);
 }
 
+hlc_time txn_prepared_from(const uint8_t *value, size_t len)
+{
+    return len >= TXN_COMMAND_HEADER + 8 ? load_le64(value + len - 8) : 0;
+}
+
 static bool find_slot(const struct group *group, const struct kv_txn_id *txn, uint64_t session,
                       struct txn_slot *out)
 {
@@ -233,6 +238,21 @@ static void apply_commit(struct applying *a)
     set_answer(a->answer, TXN_COMMITTED, c->epoch, c->ts);
 }
 
+static void put_prepared(struct applying *a, const uint8_t *bytes, size_t size)
+{
+    uint8_t key[TXN_KEY_MAX];
+    uint32_t key_len = txn_key_make(key, 'P', &a->c->txn);
+    const uint8_t *old;
+    size_t old_len;
+    hlc_time from = a->c->ts;
+    if (get_state(a->group, key, key_len, &old, &old_len) && txn_prepared_from(old, old_len) < from)
+        from = txn_prepared_from(old, old_len);
+    struct buf value = {0};
+    buf_put(&value, bytes, size);
+    buf_put_le64(&value, from);
+    put_state(a, key, key_len, &value);
+}
+
 static void apply_prepare(struct applying *a, const uint8_t *bytes, size_t size)
 {
     const struct txn_command *c = a->c;
@@ -256,8 +276,7 @@ static void apply_prepare(struct applying *a, const uint8_t *bytes, size_t size)
     set_answer(a->answer, TXN_PREPARED, c->epoch, c->ts);
     if (a->faults & TXN_FAULT_LOST_PREPARE && !at_anchor)
         return;
-    uint8_t key[TXN_KEY_MAX];
-    group_state_put(a->apply, key, txn_key_make(key, 'P', &c->txn), bytes, size);
+    put_prepared(a, bytes, size);
     if (!at_anchor)
         return;
     record = (struct txn_record){.status = TXN_STAGING,
@@ -363,7 +382,7 @@ static bool apply_resolve(struct applying *a, const struct txn_finish *f)
             put_forbid(a, &f->txn, f->epoch); /* a prepare still on its way comes too late */
         return false;
     }
-    if (!found || (f->outcome == TXN_COMMITTED && prepared.epoch != f->epoch))
+    if (!found)
         return false;
     struct buf copy = {0}; /* the state store may move while tablets are made */
     uint8_t key[TXN_KEY_MAX];

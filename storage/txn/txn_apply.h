@@ -15,7 +15,8 @@
  *  4. Once forbidden, a prepare is refused for ever; a forbid that finds a prepare or a marker does
  * nothing.
  *  5. The record changes from STAGING once, under its own staging epoch.
- *  6. A resolve that took prepared rows away leaves a marker.
+ *  6. A resolve that took prepared rows away leaves a marker. It takes rows of any staging epoch:
+ *     there is one outcome. Rows prepared again hold readers from their first timestamp on.
  *  7. Asking for an outcome nobody knows makes it ABORTED.
  *  8. A commit leaves its outcome in its slot; a slot only moves to later orders.
  */
@@ -48,5 +49,7 @@ bool txn_state_record(const struct group *group, const struct kv_txn_id *txn,
 /* The PREPARE entry standing for the transaction. */
 bool txn_state_prepared(const struct group *group, const struct kv_txn_id *txn,
                         struct txn_command *out);
+/* The lowest timestamp the rows were ever prepared at: what holds readers. From a 'P' value. */
+hlc_time txn_prepared_from(const uint8_t *value, size_t len);
 
 #endif

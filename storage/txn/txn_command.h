@@ -16,7 +16,8 @@
  *     finish := u8 what, u8 outcome, u8 at_anchor, txn id, session, epoch, anchor, ts
  *               FINISH: instead of items
  *
- * A prepared row set is kept in the state store as the very bytes of its PREPARE entry.
+ * A prepared row set is kept in the state store as the very bytes of its PREPARE entry, and behind
+ * them the lowest timestamp it was ever prepared at (u64).
  *
  *     answer := u8 verdict, u32 epoch, u64 ts, u32 generation, u64 first, u16 n_groups,
  *               u32 x n_groups

@@ -122,7 +122,7 @@ void txn_group_apply(struct txn_group *g, struct group_apply *apply,
 /* ---- leading -------------------------------------------------------------------------------- */
 
 /* A prepared transaction's locks, as its entry names them. */
-static void load_prepared(struct txn_group *g, const struct txn_command *c)
+static void load_prepared(struct txn_group *g, const struct txn_command *c, hlc_time from)
 {
     struct lock_txn *txn = lock_table_txn_add(&g->locks, &c->txn);
     struct buf_reader in = c->items;
@@ -136,7 +136,7 @@ static void load_prepared(struct txn_group *g, const struct txn_command *c)
             item.op != LOCK_OP_NONE)
             lock_value_put(&g->locks, txn, row, 0, item.op, item.data, item.data_len);
     }
-    lock_txn_publish(&g->locks, txn, c->ts, c->epoch);
+    lock_txn_publish(&g->locks, txn, from, c->epoch);
     lock_txn_prepared(&g->locks, txn);
 }
 
@@ -153,7 +153,7 @@ void txn_group_started(struct txn_group *g, raft_term term)
     group_state_seek(g->group, &it, "P", 1, NULL, 0);
     while (group_state_next(&it, &item))
         if (txn_command_decode(item.value, item.value_len, &c))
-            load_prepared(g, &c);
+            load_prepared(g, &c, txn_prepared_from(item.value, item.value_len));
 }
 
 void txn_group_stopped(struct txn_group *g)

@@ -71,6 +71,7 @@ struct kv {
     struct kv_core **cores;
     /* By id; each is written by the group's core while the store opens. */
     _Atomic(struct txn_group *) groups[PLACE_DATA_GROUPS_MAX + 2];
+    _Atomic uint32_t generations[PLACE_DATA_GROUPS_MAX + 2]; /* of the groups' spans, as heard */
     _Atomic bool stopping;
     _Atomic uint32_t background;                        /* fibers of ours that still run */
     _Atomic uint64_t oldest_read[TXN_NODES_MAX + 1];    /* by node: its report */
@@ -86,8 +87,7 @@ struct txn_edge {
 /* A group the transaction has something in. */
 struct kv_part {
     uint32_t group;
-    bool rows;           /* wrote there (not only locks) */
-    uint32_t generation; /* of its key spans, as last heard */
+    bool rows; /* wrote there (not only locks) */
     uint64_t lock_epoch;
     uint64_t incarnation;
     uint64_t request; /* last request number used */

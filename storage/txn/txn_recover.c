@@ -94,6 +94,7 @@ int txn_resolve_fate(struct task *task, struct kv *kv, const struct kv_txn_id *t
                      struct txn_answer *answer, struct err *err)
 {
     struct txn_command about = {.txn = *txn, .session = session, .anchor_group = anchor_group};
+    uint32_t overtaken = 0; /* a staging epoch somebody was found prepared above */
     for (;;) {
         int code = look_at_anchor(task, kv, txn, session, anchor_group, deadline_ns, answer, err);
         if (!code && answer->verdict == TXN_NONE) {
@@ -106,6 +107,11 @@ int txn_resolve_fate(struct task *task, struct kv *kv, const struct kv_txn_id *t
             struct txn_command decision;
             bool again;
             code = ask_participants(task, kv, answer, &about, deadline_ns, &decision, &again, err);
+            /* The record had time to follow. It did not: its epoch can never be complete, and
+             * whoever still stages finds it decided. */
+            if (again && overtaken == decision.epoch)
+                again = false;
+            overtaken = decision.epoch;
             if (!code && !again)
                 code = send_short(task, kv, anchor_group, &decision, deadline_ns, answer, err);
             if (code || is_decided(answer))

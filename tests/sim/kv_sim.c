@@ -257,6 +257,8 @@ static void draw_fault(struct sim *sim)
 {
     uint32_t node = 1 + (uint32_t)prng_below(&sim->rng, sim->n_nodes);
     uint64_t ns = (50 + prng_below(&sim->rng, 1500)) * SIM_MS;
+    if (prng_chance(&sim->rng, 0.3))
+        sim_group_raise_generation(sim, 1 + (uint32_t)prng_below(&sim->rng, SIM_GROUPS));
     switch (prng_below(&sim->rng, 8)) {
     case 0:
     case 1:

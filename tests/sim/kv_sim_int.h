@@ -138,6 +138,7 @@ void sim_groups_init(struct sim *sim);
 void sim_groups_done(struct sim *sim);
 void sim_node_groups_create(struct sim_node *node);
 void sim_node_groups_lost(struct sim *sim, uint32_t node);
+void sim_group_raise_generation(struct sim *sim, uint32_t group);
 void sim_group_depose(struct sim *sim, uint32_t group);
 void sim_groups_tick(struct sim *sim);
 void sim_groups_check(struct sim *sim);

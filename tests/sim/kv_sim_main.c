@@ -26,6 +26,7 @@ static const struct {
     {"read-floor-ignored", TXN_FAULT_READ_FLOOR_IGNORED},
     {"prepared-dropped", TXN_FAULT_PREPARED_DROPPED},
     {"void-kept", TXN_FAULT_VOID_KEPT},
+    {"generation-unchecked", TXN_FAULT_GENERATION_UNCHECKED},
 };
 enum { BUGS = sizeof bugs / sizeof *bugs };
 

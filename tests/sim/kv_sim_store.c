@@ -214,6 +214,16 @@ static void apply_entry(struct group *r, struct sim_entry *e, uint64_t index)
     };
     if (r->leading && e->term > r->term)
         stop_leading(r);
+    if (e->len == 1) { /* a split or merge raised the generation of the group's spans */
+        const uint8_t *old;
+        size_t len;
+        uint8_t next[4];
+        bool known = state_map_get(&r->state, "G", 1, &old, &len);
+        store_le32(next, (known ? load_le32(old) : 1) + 1);
+        state_map_put(&r->state, "G", 1, next, sizeof next);
+        r->applied = index;
+        return;
+    }
     kv_machine_ops.apply(r->machine, &apply, &command, &answer);
     r->applied = index;
     sim_trace(r->node->sim, 1, (uint64_t)r->node->id << 32 | r->shared->id, index);
@@ -293,6 +303,34 @@ static void run_commit(struct sim *sim, struct sim_event *event)
     }
 }
 
+static void append_entry(struct sim_group *g, const struct sim_entry *e)
+{
+    if (g->n_entries == g->cap_entries) {
+        g->cap_entries = g->cap_entries ? 2 * g->cap_entries : 256;
+        g->entries = realloc(g->entries, g->cap_entries * sizeof *g->entries);
+        if (!g->entries)
+            abort();
+    }
+    g->entries[g->n_entries++] = *e;
+    struct commit_event *c = calloc(1, sizeof *c);
+    if (!c)
+        abort();
+    c->group = g;
+    c->term = g->term;
+    c->count = g->n_entries;
+    sim_at(g->sim, &c->event, g->sim->now_ns + 2 * sim_delay(g->sim), run_commit);
+}
+
+void sim_group_raise_generation(struct sim *sim, uint32_t group)
+{
+    struct sim_group *g = &sim->groups[group];
+    struct sim_entry e = {.term = g->term, .len = 1, .bytes = calloc(1, 1)};
+    if (g->leader && sim->nodes[g->leader].groups[group]->leading)
+        append_entry(g, &e);
+    else
+        free(e.bytes);
+}
+
 enum group_propose_result group_propose_start(struct group *r, struct group_proposal *proposal)
 {
     struct sim_group *g = r->shared;
@@ -315,20 +353,7 @@ enum group_propose_result group_propose_start(struct group *r, struct group_prop
         sim_lose(sim, r->node->id, r->node->boot, g->id, proposal);
         return GROUP_PROPOSE_ACCEPTED;
     }
-    if (g->n_entries == g->cap_entries) {
-        g->cap_entries = g->cap_entries ? 2 * g->cap_entries : 256;
-        g->entries = realloc(g->entries, g->cap_entries * sizeof *g->entries);
-        if (!g->entries)
-            abort();
-    }
-    g->entries[g->n_entries++] = e;
-    struct commit_event *c = calloc(1, sizeof *c);
-    if (!c)
-        abort();
-    c->group = g;
-    c->term = g->term;
-    c->count = g->n_entries;
-    sim_at(sim, &c->event, sim->now_ns + 2 * sim_delay(sim), run_commit);
+    append_entry(g, &e);
     return GROUP_PROPOSE_ACCEPTED;
 }
 

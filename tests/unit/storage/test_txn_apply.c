@@ -277,6 +277,31 @@ static void test_prepare_once_an_epoch(void **state)
     free_group(g);
 }
 
+static hlc_time prepared_from(struct group *g, const struct kv_txn_id *t)
+{
+    uint8_t key[TXN_KEY_MAX];
+    const uint8_t *value;
+    size_t len;
+    assert_true(group_state_get(g, key, txn_key_make(key, 'P', t), &value, &len));
+    return txn_prepared_from(value, len);
+}
+
+static void test_staged_again(void **state)
+{
+    struct group *g = make_group();
+    struct txn_answer answer;
+    prepare(g, &t1, 1, 1, 50, false, NULL);
+    assert_int_equal(prepared_from(g, &t1), 50);
+    assert_int_equal(prepare(g, &t1, 1, 2, 80, false, &answer), TXN_PREPARED);
+    assert_int_equal(answer.ts, 80);
+    assert_int_equal(prepared_from(g, &t1), 50); /* readers stay held from there on */
+    finish(g, TXN_RESOLVE, &t1, TXN_COMMITTED, false, 1,
+           60); /* recovery committed the first epoch */
+    assert_int_equal(g->puts, 1);
+    assert_int_equal(g->last_ts, 60);
+    free_group(g);
+}
+
 static void test_record_changes_once(void **state)
 {
     struct group *g = make_group();
@@ -425,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_slot_moves_on),
         cmocka_unit_test(test_stale_generation),
         cmocka_unit_test(test_prepare_once_an_epoch),
+        cmocka_unit_test(test_staged_again),
         cmocka_unit_test(test_record_changes_once),
         cmocka_unit_test(test_forbid_against_prepare),
         cmocka_unit_test(test_resolve_leaves_marker),
