@@ -24,8 +24,8 @@
 
 enum {
     STORE_HEARTBEAT_MS = 50,
-    STORE_SUPPORT_MS = 450,
-    STORE_GRAY_MS = 250, /* a log that did not sync what it has for so long: no heartbeats */
+    STORE_SUPPORT_MS = 1000, /* twice the design: applying a very large commit holds the core that sends heartbeats */
+    STORE_GRAY_MS = 2000, /* a log that did not sync what it has for so long: no heartbeats */
     STORE_UPKEEP_MS = 1000,
     STORE_HANDOVER_MS = 1000, /* when all nodes stop at once nobody takes over */
     STORE_CLOCK_OFFSET_US = 250000,
