@@ -245,7 +245,6 @@ static void close_tablets(struct task *task, struct group *group)
         free(group->tablets[i]);
     }
     free(group->tablets);
-    free(group->dropped);
 }
 
 static void end_reads(struct group *group)

@@ -107,14 +107,15 @@ size_t group_state_del_span(struct group_apply *apply, const void *start, size_t
                             const void *end, size_t end_len);
 
 /* A tablet that exists already is left as it is (replay, retry). The schema is copied. A (storage,
- * shard) is unique in the cluster and, once dropped, never used again: files are found by it. */
+ * shard) is unique in the cluster; created again after a drop it is empty. */
 void group_tablet_create(struct group_apply *apply, const struct kv_schema *schema, uint16_t shard);
 /* Newer version of the columns; ignored when the tablet is absent or its version is not older. */
 void group_tablet_alter(struct group_apply *apply, const struct kv_schema *schema, uint16_t shard);
 void group_tablet_drop(struct group_apply *apply, uint64_t storage, uint16_t shard);
 /* Writes one version. A write to an absent tablet (dropped meanwhile) does nothing and answers
- * false. `row` is base/row.h; bytes are copied. At most one write of the same (key, ts) per
- * command: the later wins. */
+ * false; a replica that replays may answer otherwise than the others, so it must not matter. `row`
+ * is base/row.h; bytes are copied. At most one write of the same (key, ts) per command: the later
+ * wins. */
 bool group_tablet_put(struct group_apply *apply, uint64_t storage, uint16_t shard, const void *key,
                       size_t key_len, hlc_time ts, const void *row, size_t row_len);
 /* A tombstone; moved_to (may be NULL) is the new key of a key-changing UPDATE, kept in the

@@ -8,9 +8,10 @@
  * their integrity.
  *
  * The order of a checkpoint at C: take the bytes (no wait, so they are the state at exactly C);
- * flush every tablet that holds something up to C in memory only; commit bytes, new and dropped
- * tablets as one manifest edit; then, and only then, shorten the log. A crash in between leaves the
- * older checkpoint and tablets that are ahead of it, which replay leaves alone.
+ * flush every tablet that holds something up to C in memory only; wait until drops are durable;
+ * commit bytes and new tablets as one manifest edit; then, and only then, shorten the log. A crash
+ * in between leaves the older checkpoint and tablets that are ahead of it, which replay leaves
+ * alone.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -83,12 +84,10 @@ static int flush_tablets(struct task *task, struct group *group, raft_index inde
 }
 
 static struct manifest_edit *make_edit(struct group *group, raft_index index,
-                                       const struct buf *state, size_t n_dropped)
+                                       const struct buf *state)
 {
     struct manifest_edit *edit = manifest_edit_create();
     struct buf schema = {0};
-    for (size_t i = 0; i < n_dropped; i++)
-        manifest_edit_tablet_drop(edit, group->dropped[i].id);
     for (size_t i = 0; i < group->n_tablets; i++) {
         struct group_tablet *tablet = group->tablets[i];
         const struct kv_schema *now = lsm_schema(tablet->lsm);
@@ -143,7 +142,6 @@ static int write_checkpoint(struct task *task, struct group *group, struct buf *
 {
     raft_index index = group->complete;
     raft_term term = group->complete_term;
-    size_t n_dropped = group->n_dropped;
     group_checkpoint_encode(group, state);
     int rc = 0;
     if (store_has_bug(group->store, STORE_BUG_LOG_CUT_AHEAD))
@@ -152,16 +150,14 @@ static int write_checkpoint(struct task *task, struct group *group, struct buf *
         rc = flush_tablets(task, group, index, err);
     if (rc || group->stopped)
         return rc ? rc : err_set(err, ERR_ADMIN_SHUTDOWN, "the store is closing");
-    struct manifest_edit *edit = make_edit(group, index, state, n_dropped);
+    while (group_is_dropping(group)) /* replay from here would not repeat them */
+        wait_queue_wait_always(task, &group->checkpointed);
+    struct manifest_edit *edit = make_edit(group, index, state);
     rc = manifest_commit(task, lsm_node_manifest(group->store->lsm), edit, err);
     if (rc) {
         store_fail(group->store, err);
         return rc;
     }
-    if (n_dropped)
-        memmove(group->dropped, group->dropped + n_dropped,
-                (group->n_dropped - n_dropped) * sizeof *group->dropped);
-    group->n_dropped -= n_dropped;
     group->checkpoint = index;
     group->checkpoint_term = term;
     return 0;

@@ -49,13 +49,8 @@ struct group_tablet {
     struct tablet_id id;
     struct lsm *lsm;
     uint32_t durable_version; /* of the schema, as the manifest knows it; 0 = not there */
-    uint32_t users;           /* fibers inside lsm_flush and the like */
-    bool dropped;             /* out of the map; goes when users == 0 */
-};
-
-struct group_dropped {
-    struct tablet_id id;
-    raft_index index;
+    uint32_t users;           /* fibers that will look at this struct again */
+    bool dropped;             /* out of the map; freed when users == 0 */
 };
 
 struct group_waiter { /* of a read confirmation */
@@ -113,8 +108,8 @@ struct group {
     struct group_tablet **tablets; /* ascending id */
     size_t n_tablets, cap_tablets;
     struct group_tablet *last_tablet; /* of the last look-up */
-    struct group_dropped *dropped;    /* since the last checkpoint */
-    size_t n_dropped, cap_dropped;
+    struct group_drops *drops; /* of this turn, not yet on their way to the manifest */
+    uint32_t drops_out;        /* on their way */
 
     /* proposals, oldest first */
     struct group_proposal *proposals, **proposals_tail;
@@ -134,6 +129,11 @@ struct group {
     } marks[GROUP_RETAIN_MARKS]; /* ring: where applied_bytes passed each step */
     uint32_t marks_head, marks_count;
     uint32_t snapshots_out;
+};
+
+struct group_drops { /* one edit, one fiber */
+    struct group *group;
+    struct manifest_edit *edit;
 };
 
 struct group_apply {
@@ -183,8 +183,12 @@ void group_proposals_overtaken(struct group *group, raft_index index, raft_term 
 struct group_tablet *group_tablet_find(const struct group *group, struct tablet_id id);
 struct group_tablet *group_tablet_add(struct group *group, struct lsm *lsm, struct tablet_id id,
                                       uint32_t durable_version);
-/* Out of the map at once; the lsm goes when nobody uses it. */
+/* Out of the map, the lsm dropped: nothing of it gets to the manifest any more. */
 void group_tablet_remove(struct group *group, struct tablet_id id);
+static inline bool group_is_dropping(const struct group *group)
+{
+    return group->drops || group->drops_out;
+}
 void group_tablet_use(struct group_tablet *tablet);
 void group_tablet_unuse(struct group_tablet *tablet);
 

@@ -365,10 +365,6 @@ static void drop_others(struct group *group, const struct receiving *r, struct m
         manifest_edit_tablet_drop(edit, id);
         group_tablet_remove(group, id);
     }
-    for (size_t i = 0; i < group->n_dropped; i++)
-        if (!find_got(r, group->dropped[i].id))
-            manifest_edit_tablet_drop(edit, group->dropped[i].id);
-    group->n_dropped = 0;
 }
 
 static int replace_tablets(struct task *task, struct group *group, const struct receiving *r,
@@ -456,7 +452,8 @@ static void run_install(struct task *task, void *arg)
     struct receiving *r = arg;
     struct group *group = r->route->group;
     group->busy++;
-    while ((group->checkpointing || group->installing) && !group->stopped)
+    while ((group->checkpointing || group->installing || group_is_dropping(group)) &&
+           !group->stopped)
         wait_queue_wait_always(task, &group->checkpointed);
     if (group->stopped) {
         r->rc = err_set(r->err, ERR_ADMIN_SHUTDOWN, "the store is closing");

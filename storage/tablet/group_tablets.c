@@ -1,8 +1,15 @@
 /* group_tablets.c: the tablets a group carries. See group_int.h.
  *
  * The map is a sorted array: tablets come and go with DDL, and are looked up for every row; the
- * last one found is remembered because rows come in runs of one tablet. A tablet that a fiber is
- * flushing when a command drops it leaves the map at once and is freed by that fiber.
+ * last one found is remembered because rows come in runs of one tablet.
+ *
+ * Dropping. The lsm is told at once and puts nothing more into the manifest; the manifest is told
+ * to forget the tablet by a commit that is queued before any other fiber can run a flush, so a
+ * tablet of the same name that a later command creates (a transaction that rolls back what it
+ * loaded and loads again) starts empty there too. The drop may so be durable ahead of the
+ * checkpoint: replay then writes into a tablet that is not there, which does nothing, and repeats
+ * the drop. When a later tablet of that name has been flushed, replay meets it too early; its
+ * flushed index is above the drop's, which tells it from the one that was dropped.
  */
 #include <stdlib.h>
 
@@ -58,12 +65,6 @@ struct group_tablet *group_tablet_add(struct group *group, struct lsm *lsm, stru
     return tablet;
 }
 
-static void free_tablet(struct group_tablet *tablet)
-{
-    lsm_drop(tablet->lsm);
-    free(tablet);
-}
-
 void group_tablet_remove(struct group *group, struct tablet_id id)
 {
     size_t at = place_of(group, id);
@@ -73,8 +74,9 @@ void group_tablet_remove(struct group *group, struct tablet_id id)
     group->n_tablets--;
     group->last_tablet = NULL;
     tablet->dropped = true;
+    lsm_drop(tablet->lsm);
     if (!tablet->users)
-        free_tablet(tablet);
+        free(tablet);
 }
 
 void group_tablet_use(struct group_tablet *tablet)
@@ -85,7 +87,7 @@ void group_tablet_use(struct group_tablet *tablet)
 void group_tablet_unuse(struct group_tablet *tablet)
 {
     if (--tablet->users == 0 && tablet->dropped)
-        free_tablet(tablet);
+        free(tablet);
 }
 
 /* ---- inside apply ---- */
@@ -108,20 +110,39 @@ void group_tablet_alter(struct group_apply *apply, const struct kv_schema *schem
         lsm_alter(tablet->lsm, schema);
 }
 
+static void run_drops(struct task *task, void *arg)
+{
+    struct group_drops *drops = arg;
+    struct group *group = drops->group;
+    struct err err;
+    if (group->drops == drops)
+        group->drops = NULL;
+    group->drops_out++;
+    if (manifest_commit(task, lsm_node_manifest(group->store->lsm), drops->edit, &err))
+        store_fail(group->store, &err);
+    group->drops_out--;
+    free(drops);
+    wait_queue_wake_all(&group->checkpointed);
+    group_spawned_end(group);
+}
+
 void group_tablet_drop(struct group_apply *apply, uint64_t storage, uint16_t shard)
 {
     struct group *group = apply->group;
     struct tablet_id id = {storage, shard};
-    if (!group_tablet_find(group, id))
-        return;
+    struct group_tablet *tablet = group_tablet_find(group, id);
+    if (!tablet || lsm_flushed(tablet->lsm) >= apply->index)
+        return; /* the latter: replay, and this one was created after the drop */
     group_tablet_remove(group, id);
-    if (group->n_dropped == group->cap_dropped) {
-        group->cap_dropped = group->cap_dropped ? group->cap_dropped * 2 : 8;
-        group->dropped = realloc(group->dropped, group->cap_dropped * sizeof *group->dropped);
-        if (!group->dropped)
+    if (!group->drops) {
+        group->drops = malloc(sizeof *group->drops);
+        if (!group->drops)
             abort();
+        *group->drops = (struct group_drops){group, manifest_edit_create()};
+        group->busy++;
+        task_spawn(group->sc->core, TASK_CONSENSUS, "tablet_drop", run_drops, group->drops);
     }
-    group->dropped[group->n_dropped++] = (struct group_dropped){id, apply->index};
+    manifest_edit_tablet_drop(group->drops->edit, id);
 }
 
 static bool write_row(struct group_apply *apply, uint64_t storage, uint16_t shard,

@@ -74,6 +74,25 @@ void machine_put_ballast(struct buf *out, uint64_t number, size_t bytes)
         at[i] = (uint8_t)(number + i * 31 + (i >> 8));
 }
 
+void machine_put_scratch(struct buf *out, uint64_t number, bool reset, uint32_t reg)
+{
+    put_head(out, MACHINE_SCRATCH, number);
+    buf_put_u8(out, reset);
+    buf_put_le32(out, reg);
+}
+
+bool machine_scratch(const struct group *group, uint32_t reg, uint64_t *number)
+{
+    uint8_t key[5] = {'x'};
+    const uint8_t *value;
+    size_t len;
+    store_be32(key + 1, reg);
+    if (!group_state_get(group, key, sizeof key, &value, &len))
+        return false;
+    *number = load_le64(value);
+    return true;
+}
+
 static void reg_key(uint32_t reg, uint8_t out[5])
 {
     out[0] = 'r';
@@ -109,11 +128,26 @@ uint64_t machine_digest(const struct group *group)
     return group_state_get(group, "d", 1, &value, &len) ? load_le64(value) : 0;
 }
 
+static bool put_row(struct group_apply *apply, uint64_t storage, raft_index index, uint64_t number,
+                    uint32_t reg)
+{
+    struct buf row = {0};
+    struct datum cell = datum_i64((int64_t)number);
+    uint8_t row_key[5] = {0x02}; /* not null */
+    row_begin(&row);
+    row_append(&row, 2, &cell);
+    machine_key(reg, row_key + 1);
+    bool there = group_tablet_put(apply, storage, 0, row_key, sizeof row_key, hlc_make(index, 0),
+                                  row.data, row.len);
+    buf_done(&row);
+    return there;
+}
+
 static void apply_set(struct store_machine *m, struct group_apply *apply, raft_index index,
                       uint64_t number, uint32_t reg, struct buf *answer)
 {
     uint64_t before, writes = 0;
-    uint8_t key[5], value[16], row_key[5];
+    uint8_t key[5], value[16];
     (void)machine_register(m->group, reg, &before, &writes);
     reg_key(reg, key);
     store_le64(value, number);
@@ -123,17 +157,28 @@ static void apply_set(struct store_machine *m, struct group_apply *apply, raft_i
     struct kv_schema schema;
     uint64_t storage = machine_storage(m->group, MACHINE_STORAGE);
     group_tablet_create(apply, machine_schema(storage, &schema), 0);
-    struct buf row = {0};
-    struct datum cell = datum_i64((int64_t)number);
-    row_begin(&row);
-    row_append(&row, 2, &cell);
-    row_key[0] = 0x02; /* not null */
-    machine_key(reg, row_key + 1);
-    bool there = group_tablet_put(apply, storage, 0, row_key, sizeof row_key,
-                                  hlc_make(index, 0), row.data, row.len);
+    bool there = put_row(apply, storage, index, number, reg);
     assert(there);
     (void)there;
-    buf_done(&row);
+}
+
+static void apply_scratch(struct store_machine *m, struct group_apply *apply, raft_index index,
+                          uint64_t number, struct buf_reader *in)
+{
+    uint64_t storage = machine_storage(m->group, MACHINE_SCRATCH_STORAGE);
+    uint8_t key[5] = {'x'}, value[8];
+    struct kv_schema schema;
+    bool reset = buf_take_u8(in) != 0;
+    uint32_t reg = buf_take_le32(in);
+    if (reset) {
+        group_tablet_drop(apply, storage, 0);
+        group_state_del_span(apply, "x", 1, "y", 1);
+    }
+    group_tablet_create(apply, machine_schema(storage, &schema), 0);
+    store_be32(key + 1, reg);
+    store_le64(value, number);
+    group_state_put(apply, key, sizeof key, value, sizeof value);
+    (void)put_row(apply, storage, index, number, reg);
 }
 
 static void apply_other(struct store_machine *m, struct group_apply *apply, uint8_t op,
@@ -167,6 +212,8 @@ static void apply(void *machine, struct group_apply *apply, const struct group_c
     uint64_t number = buf_take_le64(&in);
     if (op == MACHINE_SET)
         apply_set(m, apply, command->index, number, buf_take_le32(&in), answer);
+    else if (op == MACHINE_SCRATCH)
+        apply_scratch(m, apply, command->index, number, &in);
     else
         apply_other(m, apply, op, command->index, &in, answer);
     store_be64(known + 1, number);

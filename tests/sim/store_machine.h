@@ -12,6 +12,8 @@
  *       CREATE  u64 storage                       answer: none
  *       DROP    u64 storage                       answer: none
  *       BALLAST bytes                             answer: u64 their hash
+ *       SCRATCH u8 reset, u32 register answer: none; a tablet that is emptied by dropping and
+ *       creating it again under its name
  */
 #ifndef CAIRN_TESTS_SIM_STORE_MACHINE_H
 #define CAIRN_TESTS_SIM_STORE_MACHINE_H
@@ -19,8 +21,9 @@
 #include "base/buf.h"
 #include "storage/tablet/group.h"
 
-enum { MACHINE_SET = 1, MACHINE_CREATE, MACHINE_DROP, MACHINE_BALLAST };
+enum { MACHINE_SET = 1, MACHINE_CREATE, MACHINE_DROP, MACHINE_BALLAST, MACHINE_SCRATCH };
 #define MACHINE_STORAGE UINT64_C(20000) /* the tablet that SET writes to */
+#define MACHINE_SCRATCH_STORAGE UINT64_C(25000)
 /* Storage ids are unique in a node: what a command calls `storage` is this one. */
 uint64_t machine_storage(const struct group *group, uint64_t storage);
 
@@ -47,6 +50,10 @@ void machine_put_create(struct buf *out, uint64_t number, uint64_t storage);
 void machine_put_drop(struct buf *out, uint64_t number, uint64_t storage);
 void machine_put_ballast(struct buf *out, uint64_t number, size_t bytes);
 
+void machine_put_scratch(struct buf *out, uint64_t number, bool reset, uint32_t reg);
+
+/* What the scratch tablet must hold for the register: false = nothing. */
+bool machine_scratch(const struct group *group, uint32_t reg, uint64_t *number);
 /* What a register holds: false = never written. */
 bool machine_register(const struct group *group, uint32_t reg, uint64_t *number, uint64_t *writes);
 /* Was the command applied? (The machine remembers every number.) */

@@ -93,9 +93,11 @@ static void write_register(struct task *task, struct client *client, struct grou
     struct buf command = {0}, answer = {0};
     struct err err;
     uint64_t dice = prng_below(&client->prng, 100);
-    bool set = dice < 85;
+    bool set = dice < 65;
     if (set)
         machine_put_set(&command, number, reg);
+    else if (dice < 85)
+        machine_put_scratch(&command, number, dice < 68, reg);
     else if (dice < 90)
         machine_put_ballast(&command, number, 1 + prng_below(&client->prng, 40000));
     else if (dice < 91)

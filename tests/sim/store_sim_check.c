@@ -127,6 +127,31 @@ static void check_versions(struct task *task, const struct look *look)
     }
 }
 
+/* The scratch tablet holds what was put since it was last emptied, and nothing older. */
+static void check_scratch(struct task *task, const struct look *look)
+{
+    struct world *world = look->node->world;
+    struct lsm *lsm =
+        group_tablet(look->group, machine_storage(look->group, MACHINE_SCRATCH_STORAGE), 0);
+    for (uint32_t reg = 0; reg < WORLD_REGISTERS && lsm && world->result->ok; reg++) {
+        uint8_t key[5] = {0x02};
+        struct lsm_version_info info = {0};
+        struct buf row = {0};
+        struct datum value = {0};
+        struct err err;
+        uint64_t number = 0;
+        bool want = machine_scratch(look->group, reg, &number);
+        machine_key(reg, key + 1);
+        int rc = lsm_get(task, lsm, key, sizeof key, HLC_MAX, &info, &row, &err);
+        if (rc || info.found != want ||
+            (want && (row_find(row.data, row.len, 2, &value) != 1 ||
+                      value.u.i64 != (int64_t)number)))
+            world_violate(world, "node %u group %u: the scratch tablet is not what was put there",
+                          look->node->i + 1, group_id(look->group));
+        buf_done(&row);
+    }
+}
+
 static void check_group(struct task *task, void *arg)
 {
     const struct look *look = arg;
@@ -152,6 +177,7 @@ static void check_group(struct task *task, void *arg)
                           reg);
     }
     check_versions(task, look);
+    check_scratch(task, look);
 }
 
 void world_verify_node(struct task *task, struct world_node *node)
