@@ -14,6 +14,7 @@
 enum {
     SRF_INT4_STEP = 1066, SRF_INT4 = 1067, SRF_INT8_STEP = 1068, SRF_INT8 = 1069, SRF_NUMERIC_STEP = 3259, SRF_NUMERIC = 3260,
     SRF_TIMESTAMP = 938, SRF_TIMESTAMPTZ = 939, SRF_UNNEST = 2331, SRF_SUBSCRIPTS = 1192,
+    SRF_PARTITION_ANCESTORS = 3425,
 };
 
 struct generator {
@@ -124,6 +125,7 @@ static int start_generator(struct generator *g, uint32_t func, const struct datu
     case SRF_INT8: case SRF_INT8_STEP: return start_ints(g, args, n, false, err);
     case SRF_NUMERIC: case SRF_NUMERIC_STEP: return start_numeric(g, args, n, err);
     case SRF_TIMESTAMP: case SRF_TIMESTAMPTZ: return start_times(g, args, err);
+    case SRF_PARTITION_ANCESTORS: return 0; /* no table is a partition: no rows, as PostgreSQL has it */
     default: return start_array(g, func, args, err);
     }
 }
@@ -272,7 +274,7 @@ static const struct op_vtable function_vtable = {next_function, rewind_function,
 static int check_known(uint32_t func, struct err *err)
 {
     static const uint32_t known[] = {SRF_INT4, SRF_INT4_STEP, SRF_INT8, SRF_INT8_STEP, SRF_NUMERIC, SRF_NUMERIC_STEP, SRF_TIMESTAMP,
-                                     SRF_TIMESTAMPTZ, SRF_UNNEST, SRF_SUBSCRIPTS};
+                                     SRF_TIMESTAMPTZ, SRF_UNNEST, SRF_SUBSCRIPTS, SRF_PARTITION_ANCESTORS};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i] == func)
             return 0;
