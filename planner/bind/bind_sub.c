@@ -29,6 +29,14 @@ static int bind_value(struct binder *b, struct scope *s, const struct ast_sub_li
     if (rc)
         return rc;
     if (link->kind == AST_SUB_EXISTS) {
+        struct query *q = l->query;
+        /* Whether there is a row does not depend on what it shows: the target list is not computed. */
+        if (!q->set && !q->distinct && !q->has_agg && !q->has_srf && !q->has_window) {
+            q->n_targets = 1;
+            q->targets = arena_new(b->arena, struct target);
+            q->targets[0] = (struct target){.expr = expr_const_bool(b->arena, true), .name = "exists"};
+            q->n_sort = 0;
+        }
         l->kind = PLAN_SUB_EXISTS;
         *out = make_subquery(b, l, TYPE_BOOL, -1);
         return 0;

@@ -108,6 +108,9 @@ static int read_literal(struct binder *b, struct expr *e, uint32_t type, int32_t
         int rc = type_in(b->opt->env, type, typmod, text, e->value.u.bytes.len, b->arena, &value, err);
         if (rc)
             return bind_expr_error(b, e, err);
+        /* The plan holds the relation's OID: it is void when another gets the name. */
+        if (type == TYPE_REGCLASS)
+            bind_depend(b, (uint32_t)value.u.i64);
     }
     *out = expr_const(b->arena, type, typmod, &value);
     (*out)->position = e->position;
