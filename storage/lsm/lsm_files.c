@@ -228,9 +228,10 @@ int lsm_replace(struct task *task, struct lsm *lsm, const struct manifest_file *
     struct manifest_edit *edit = take_edit ? take_edit : manifest_edit_create();
     uint64_t *old = NULL;
     size_t n_old = list_numbers(lsm->version, &old);
+    /* Forgotten and put anew: `flushed` becomes index even where it was beyond (a replica that lost its
+     * log may hold more than the one that refills it has applied so far). */
+    manifest_edit_tablet_drop(edit, lsm->id);
     put_tablet(edit, lsm);
-    for (size_t i = 0; i < n_old; i++)
-        manifest_edit_file_remove(edit, lsm->id, old[i]);
     for (size_t i = 0; i < n_files; i++)
         manifest_edit_file_add(edit, lsm->id, &files[i]);
     manifest_edit_flushed(edit, lsm->id, index);
@@ -238,7 +239,7 @@ int lsm_replace(struct task *task, struct lsm *lsm, const struct manifest_file *
     if (code == 0) {
         install_received(lsm, files, n_files, old, n_old);
         drop_memtables(lsm);
-        lsm->flushed = index > lsm->flushed ? index : lsm->flushed;
+        lsm->flushed = index;
     }
     free(old);
     end_exclusive(lsm);
