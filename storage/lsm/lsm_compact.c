@@ -78,7 +78,7 @@ static int drop_or_add(struct task *task, struct compact_job *job, const struct 
     if (lsm_gc_keep(&job->gc, row->ts, row->deleted))
         return lsm_out_add(task, &job->out, row, &job->err);
     job->rows_dropped++;
-    job->hash_dropped += sst_row_hash(job->schema->schema, row);
+    job->hash_dropped += job->merge.hash_last;
     return 0;
 }
 

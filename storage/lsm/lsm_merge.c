@@ -20,7 +20,9 @@ void lsm_merge_add(struct lsm_merge *m, struct lsm_file **files, size_t n_files)
     struct lsm_merge_source *s = &m->sources[m->n_sources++];
     *s = (struct lsm_merge_source){.files = files, .n_files = n_files};
     s->chunks = calloc(m->schema->n_columns + 1u, sizeof *s->chunks);
-    assert(s->chunks);
+    s->flat = calloc(m->schema->n_columns + 1u, sizeof *s->flat);
+    assert(s->chunks && s->flat);
+    arena_init(&s->decoded, NULL);
 }
 
 static void drop_block(struct lsm_merge_source *s)
@@ -44,11 +46,31 @@ void lsm_merge_done(struct lsm_merge *m)
         drop_index(&m->sources[i]);
         buf_done(&m->sources[i].key);
         free(m->sources[i].chunks);
+        free(m->sources[i].flat);
+        arena_done(&m->sources[i].decoded);
     }
     free(m->sources);
     free(m->values);
     free(m->in_key);
     arena_done(&m->arena);
+}
+
+/* Every row will be asked for every column: decoding them whole is cheaper than one by one. */
+static void decode_block(struct lsm_merge *m, struct lsm_merge_source *s)
+{
+    uint32_t n = s->block->n_rows;
+    arena_reset(&s->decoded);
+    for (uint16_t i = 0; i < m->schema->n_columns; i++) {
+        const struct enc_chunk *c = sst_block_column(s->block, m->schema->columns[i].id);
+        s->chunks[i] = c;
+        s->flat[i] = NULL;
+        if (!c || c->blobs || m->in_key[i])
+            continue;
+        s->flat[i] = arena_alloc(&s->decoded, (size_t)n * phys_width[c->kind]);
+        enc_decode(c, 0, NULL, n, s->flat[i]);
+    }
+    s->flat_ts = arena_alloc(&s->decoded, n * sizeof *s->flat_ts);
+    enc_decode(s->block->ts, 0, NULL, n, s->flat_ts);
 }
 
 static int load_block(struct task *task, struct lsm_merge *m, struct lsm_merge_source *s,
@@ -67,8 +89,7 @@ static int load_block(struct task *task, struct lsm_merge *m, struct lsm_merge_s
             int code = sst_file_block_uncached(task, f, &e, &s->block, err);
             if (code)
                 return code;
-            for (uint16_t i = 0; i < m->schema->n_columns; i++)
-                s->chunks[i] = sst_block_column(s->block, m->schema->columns[i].id);
+            decode_block(m, s);
             s->row = 0;
             return 0;
         }
@@ -94,7 +115,7 @@ static int advance(struct task *task, struct lsm_merge *m, struct lsm_merge_sour
         buf_reset(&s->key);
         sst_block_key(s->block, s->row, &s->key);
     }
-    s->ts = sst_block_ts(s->block, s->row);
+    s->ts = s->flat_ts[s->row];
     return 0;
 }
 
@@ -102,6 +123,27 @@ static int compare_sources(const struct lsm_merge_source *a, const struct lsm_me
 {
     int cmp = key_compare(a->key.data, a->key.len, b->key.data, b->key.len);
     return cmp ? cmp : (a->ts < b->ts) - (a->ts > b->ts);
+}
+
+static void load_flat(const struct enc_chunk *c, const void *flat, uint32_t row, struct datum *d)
+{
+    *d = (struct datum){.kind = c->kind, .dec_scale = c->dec_scale, .null = enc_is_null(c, row)};
+    switch (phys_width[c->kind]) {
+    case 1:
+        d->u.b = ((const uint8_t *)flat)[row] != 0;
+        break;
+    case 2:
+        d->u.i16 = ((const int16_t *)flat)[row];
+        break;
+    case 4: /* floats too: the bits are what is moved */
+        d->u.i32 = ((const int32_t *)flat)[row];
+        break;
+    case 8:
+        d->u.i64 = ((const int64_t *)flat)[row];
+        break;
+    default:
+        memcpy(&d->u, (const char *)flat + (size_t)row * 16, 16);
+    }
 }
 
 static int fill_values(struct task *task, struct lsm_merge *m, struct lsm_merge_source *s,
@@ -114,6 +156,10 @@ static int fill_values(struct task *task, struct lsm_merge *m, struct lsm_merge_
             continue;
         if (!c) {
             m->values[i] = m->schema->columns[i].absent;
+            continue;
+        }
+        if (s->flat[i]) {
+            load_flat(c, s->flat[i], s->row, &m->values[i]);
             continue;
         }
         m->values[i] = enc_get(c, s->row);
@@ -150,7 +196,8 @@ static int give_row(struct task *task, struct lsm_merge *m, struct lsm_merge_sou
             return code;
     }
     m->rows_in++;
-    m->hash_in += sst_row_hash(m->schema, row);
+    m->hash_last = sst_row_hash(m->schema, m->in_key, row);
+    m->hash_in += m->hash_last;
     return 0;
 }
 

@@ -21,6 +21,9 @@ struct lsm_merge_source {
     struct buf key;
     hlc_time ts;
     const struct enc_chunk **chunks; /* of the block, one per schema column; NULL = absent */
+    void **flat;                     /* each decoded; NULL = absent, in the key, or with blobs */
+    hlc_time *flat_ts;
+    struct arena decoded;
 };
 
 struct lsm_merge {
@@ -33,6 +36,7 @@ struct lsm_merge {
     struct arena arena; /* long values of the row */
     struct datum *values;
     uint64_t rows_in, hash_in, duplicates;
+    uint64_t hash_last; /* of the row given last */
 };
 
 void lsm_merge_init(struct lsm_merge *m, const struct kv_schema *schema, size_t n_sources);

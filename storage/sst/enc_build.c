@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/key.h"
 #include "base/sort.h"
 #include "storage/sst/bitpack.h"
 
@@ -58,11 +59,20 @@ static void put_bytes(struct enc_build *b, const void *data, uint32_t len)
     buf_put_le32(&b->values, (uint32_t)b->heap.len);
 }
 
+/* Flags exist from the first null on. */
+static void note_validity(struct enc_build *b, bool valid)
+{
+    if (!b->null_count && b->n)
+        memset(buf_extend(&b->valid, b->n), 1, b->n);
+    buf_put_u8(&b->valid, valid);
+    b->null_count += !valid;
+}
+
 void enc_build_put(struct enc_build *b, const struct datum *d)
 {
+    if (d->null || b->null_count)
+        note_validity(b, !d->null);
     b->n++;
-    b->null_count += d->null;
-    buf_put_u8(&b->valid, !d->null);
     if (b->blob_count)
         buf_put_u8(&b->blobs, 0);
     if (b->kind == PHYS_BYTES) {
@@ -90,9 +100,10 @@ void enc_build_put_blob(struct enc_build *b, const void *reference, uint32_t len
 {
     if (!b->blob_count && b->n)
         memset(buf_extend(&b->blobs, b->n), 0, b->n);
+    if (b->null_count)
+        note_validity(b, true);
     b->n++;
     b->blob_count++;
-    buf_put_u8(&b->valid, 1);
     buf_put_u8(&b->blobs, 1);
     put_bytes(b, reference, len);
 }
@@ -105,7 +116,7 @@ size_t enc_build_bytes(const struct enc_build *b)
 
 static bool row_valid(const struct enc_build *b, uint32_t i)
 {
-    return b->valid.data[i] != 0;
+    return !b->null_count || b->valid.data[i] != 0;
 }
 
 static int128 integer_at(const struct enc_build *b, uint32_t i)
@@ -116,13 +127,20 @@ static int128 integer_at(const struct enc_build *b, uint32_t i)
     return (int128)((uint128)load_le64(at + 8) << 64 | load_le64(at));
 }
 
+static inline const uint8_t *bytes_at(const struct enc_build *b, uint32_t i, uint32_t *len)
+{
+    uint32_t from = i ? load_le32(b->values.data + (size_t)(i - 1) * 4) : 0;
+    *len = load_le32(b->values.data + (size_t)i * 4) - from;
+    return b->heap.data + from;
+}
+
 static struct datum value_at(const struct enc_build *b, uint32_t i)
 {
     struct datum d = {.kind = b->kind, .dec_scale = b->dec_scale};
     if (b->kind == PHYS_BYTES) {
-        uint32_t from = i ? load_le32(b->values.data + (size_t)(i - 1) * 4) : 0;
-        uint32_t to = load_le32(b->values.data + (size_t)i * 4);
-        d.u.bytes = view_of(b->heap.data + from, to - from);
+        uint32_t len = 0;
+        const uint8_t *data = bytes_at(b, i, &len);
+        d.u.bytes = view_of(data, len);
     } else if (phys_is_integer(b->kind)) {
         return enc_integer_datum(b->kind, b->dec_scale, integer_at(b, i));
     } else {
@@ -136,18 +154,76 @@ static struct datum value_at(const struct enc_build *b, uint32_t i)
     return d;
 }
 
-bool enc_build_min_max(const struct enc_build *b, struct datum *min, struct datum *max)
+static int64_t int64_at(const struct enc_build *b, uint32_t i)
 {
+    return (int64_t)load_le64(b->values.data + (size_t)i * 8);
+}
+
+static bool min_max_int64(const struct enc_build *b, struct datum *min, struct datum *max)
+{
+    int64_t lo = INT64_MAX, hi = INT64_MIN;
     bool any = false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (!row_valid(b, i))
+            continue;
+        int64_t v = int64_at(b, i);
+        lo = v < lo ? v : lo;
+        hi = v > hi ? v : hi;
+        any = true;
+    }
+    if (!any)
+        return false;
+    *min = enc_integer_datum(b->kind, b->dec_scale, lo);
+    *max = enc_integer_datum(b->kind, b->dec_scale, hi);
+    return true;
+}
+
+static bool min_max_bytes(const struct enc_build *b, struct datum *min, struct datum *max)
+{
+    uint32_t lo = UINT32_MAX, hi = 0, lo_len = 0, hi_len = 0;
+    const uint8_t *lo_data = NULL, *hi_data = NULL;
     for (uint32_t i = 0; i < b->n; i++) {
         if (!row_valid(b, i) || (b->blob_count && b->blobs.data[i]))
             continue;
+        uint32_t len = 0;
+        const uint8_t *data = bytes_at(b, i, &len);
+        if (lo == UINT32_MAX || key_compare(data, len, lo_data, lo_len) < 0) {
+            lo = i;
+            lo_data = data;
+            lo_len = len;
+        }
+        if (!hi_data || key_compare(data, len, hi_data, hi_len) > 0) {
+            hi = i;
+            hi_data = data;
+            hi_len = len;
+        }
+    }
+    if (lo == UINT32_MAX)
+        return false;
+    *min = value_at(b, lo);
+    *max = value_at(b, hi);
+    return true;
+}
+
+bool enc_build_min_max(const struct enc_build *b, struct datum *min, struct datum *max)
+{
+    if (b->kind <= PHYS_INT64)
+        return min_max_int64(b, min, max);
+    if (b->kind == PHYS_BYTES)
+        return min_max_bytes(b, min, max);
+    bool any = false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (!row_valid(b, i))
+            continue;
         struct datum d = value_at(b, i);
-        if (!any || datum_compare(&d, min) < 0)
+        if (!any) {
+            *min = *max = d;
+            any = true;
+        } else if (datum_compare(&d, min) < 0) {
             *min = d;
-        if (!any || datum_compare(&d, max) > 0)
+        } else if (datum_compare(&d, max) > 0) {
             *max = d;
-        any = true;
+        }
     }
     return any;
 }
@@ -165,17 +241,36 @@ struct survey {
 static bool rows_equal(const struct enc_build *b, uint32_t i, uint32_t k)
 {
     if (b->kind == PHYS_BYTES) {
-        struct datum x = value_at(b, i), y = value_at(b, k);
-        return view_equal(&x.u.bytes, &y.u.bytes);
+        uint32_t x_len = 0, y_len = 0;
+        const uint8_t *x = bytes_at(b, i, &x_len), *y = bytes_at(b, k, &y_len);
+        return x_len == y_len && (x_len == 0 || memcmp(x, y, x_len) == 0);
     }
     size_t w = stored_width(b);
     return memcmp(b->values.data + i * w, b->values.data + k * w, w) == 0;
 }
 
-static void survey_rows(const struct enc_build *b, struct survey *s)
+static void survey_int64(const struct enc_build *b, struct survey *s)
 {
-    *s = (struct survey){.all_equal = true, .first_valid = UINT32_MAX};
-    bool integer = phys_is_integer(b->kind);
+    int64_t lo = INT64_MAX, hi = INT64_MIN, before = 0;
+    for (uint32_t i = 0; i < b->n; i++) {
+        int64_t v = int64_at(b, i);
+        s->runs += i == 0 || v != before;
+        before = v;
+        if (!row_valid(b, i))
+            continue;
+        if (s->first_valid == UINT32_MAX)
+            s->first_valid = i;
+        lo = v < lo ? v : lo;
+        hi = v > hi ? v : hi;
+    }
+    s->all_equal = lo >= hi;
+    s->min = lo <= hi ? lo : 0;
+    s->max = lo <= hi ? hi : 0;
+}
+
+static void survey_others(const struct enc_build *b, struct survey *s)
+{
+    bool integer = b->kind == PHYS_INT128;
     for (uint32_t i = 0; i < b->n; i++) {
         if (b->kind != PHYS_BYTES && (i == 0 || !rows_equal(b, i, i - 1)))
             s->runs++;
@@ -192,8 +287,19 @@ static void survey_rows(const struct enc_build *b, struct survey *s)
             int128 v = integer_at(b, i);
             s->min = v < s->min ? v : s->min;
             s->max = v > s->max ? v : s->max;
+        } else if (b->kind == PHYS_BYTES && !s->all_equal) {
+            return; /* nothing more to learn */
         }
     }
+}
+
+static void survey_rows(const struct enc_build *b, struct survey *s)
+{
+    *s = (struct survey){.all_equal = true, .first_valid = UINT32_MAX};
+    if (b->kind <= PHYS_INT64)
+        survey_int64(b, s);
+    else
+        survey_others(b, s);
 }
 
 /* Distinct values: rows that hold each for the first time, and the entry of every row. */
@@ -207,8 +313,9 @@ struct dict {
 static uint64_t hash_row(const struct enc_build *b, uint32_t i)
 {
     if (b->kind == PHYS_BYTES) {
-        struct datum d = value_at(b, i);
-        return hash_bytes(view_data(&d.u.bytes), d.u.bytes.len, 1);
+        uint32_t len = 0;
+        const uint8_t *data = bytes_at(b, i, &len);
+        return hash_bytes(data, len, 1);
     }
     size_t w = stored_width(b);
     const uint8_t *at = b->values.data + i * w;
@@ -233,8 +340,10 @@ static bool collect_dict(const struct enc_build *b, struct dict *d, uint32_t *sl
                 return false;
             d->rows[d->count++] = i;
             slots[at] = d->count;
-            struct datum v = value_at(b, i);
-            d->heap_bytes += b->kind == PHYS_BYTES ? v.u.bytes.len : stored_width(b);
+            uint32_t len = (uint32_t)stored_width(b);
+            if (b->kind == PHYS_BYTES)
+                (void)bytes_at(b, i, &len);
+            d->heap_bytes += len;
         }
         d->entry[i] = slots[at] - 1;
     }

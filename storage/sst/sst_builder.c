@@ -185,72 +185,128 @@ static bool is_long(bool in_key, const struct datum *d)
            d->u.bytes.len > SST_BLOB_THRESHOLD_BYTES;
 }
 
-static uint64_t hash_long(uint64_t len, uint32_t crc)
+static uint64_t hash_long(uint32_t column_id, uint64_t len, uint32_t crc)
 {
-    return hash_u64(len << 32 ^ crc, 5);
+    return hash_u64(len << 32 ^ crc, column_id);
 }
 
-static uint64_t hash_value(uint64_t h, uint32_t column_id, bool in_key, const struct datum *d)
+static uint64_t hash_bytes_value(uint32_t column_id, const struct bytes_view *v)
 {
-    if (d->null)
-        return h;
-    uint64_t v;
-    if (is_long(in_key, d)) {
-        v = hash_long(d->u.bytes.len, crc32c(0, view_data(&d->u.bytes), d->u.bytes.len));
-    } else if (d->kind == PHYS_BYTES) {
-        v = hash_bytes(view_data(&d->u.bytes), d->u.bytes.len, 3);
-    } else {
-        uint64_t raw[2] = {0};
-        memcpy(raw, &d->u, phys_width[d->kind]);
-        v = hash_combine(raw[0], raw[1]);
+    if (v->len > SST_BLOB_THRESHOLD_BYTES)
+        return hash_long(column_id, v->len, crc32c(0, view_data(v), v->len));
+    return hash_bytes(view_data(v), v->len, column_id);
+}
+
+/* raw: the value in its kind's width. */
+static inline uint64_t hash_fixed(uint32_t column_id, const void *raw, uint32_t width)
+{
+    uint64_t words[2] = {0};
+    switch (width) {
+    case 1:
+        memcpy(words, raw, 1);
+        break;
+    case 2:
+        memcpy(words, raw, 2);
+        break;
+    case 4:
+        memcpy(words, raw, 4);
+        break;
+    case 8:
+        memcpy(words, raw, 8);
+        break;
+    default:
+        memcpy(words, raw, 16);
     }
-    return hash_combine(h, hash_u64(v, column_id));
+    return hash_u64(words[0], column_id) + words[1] * 0x9e3779b97f4a7c15u;
 }
 
 static uint64_t hash_head(const uint8_t *key, size_t key_len, hlc_time ts, bool deleted,
                           const uint8_t *moved, size_t moved_len)
 {
     uint64_t h = hash_bytes(key, key_len, ts);
-    h = hash_combine(h, deleted);
     return deleted ? hash_combine(h, hash_bytes(moved, moved_len, moved != NULL)) : h;
 }
 
-/* Values are hashed in schema order by a commutative sum, so that blocks may keep another
- * order. */
-uint64_t sst_row_hash(const struct kv_schema *schema, const struct sst_row *row)
+/* A row's values are added up, so that they may be taken column by column, and then bound to the
+ * row. */
+static uint64_t bind_row(uint64_t head, uint64_t values)
 {
-    uint64_t h =
-        hash_head(row->key, row->key_len, row->ts, row->deleted, row->moved_to, row->moved_len);
-    for (uint16_t i = 0; !row->deleted && i < schema->n_columns; i++)
-        if (!sst_schema_in_key(schema, i))
-            h += hash_value(1, schema->columns[i].id, false, &row->values[i]);
-    return h;
+    return hash_combine(head, values);
 }
 
-static uint64_t hash_block_row(const struct sst_builder *b, const struct sst_block *block,
-                               uint32_t row, struct buf *key)
+uint64_t sst_row_hash(const struct kv_schema *schema, const bool *in_key, const struct sst_row *row)
 {
-    buf_reset(key);
-    sst_block_key(block, row, key);
-    bool deleted = sst_block_is_deleted(block, row);
-    struct datum moved = datum_null(PHYS_BYTES);
-    if (deleted && block->moved)
-        moved = enc_get(block->moved, row);
-    uint64_t h = hash_head(key->data, key->len, sst_block_ts(block, row), deleted,
-                           moved.null ? NULL : view_data(&moved.u.bytes),
-                           moved.null ? 0 : moved.u.bytes.len);
-    for (uint16_t i = 0; !deleted && i < b->config.schema->n_columns; i++) {
-        const struct enc_chunk *c = &block->cols[i];
-        if (b->in_key[b->source[i]])
+    uint64_t sum = 0;
+    for (uint16_t i = 0; !row->deleted && i < schema->n_columns; i++) {
+        const struct datum *d = &row->values[i];
+        uint32_t id = schema->columns[i].id;
+        if (in_key[i] || d->null)
             continue;
+        sum += d->kind == PHYS_BYTES ? hash_bytes_value(id, &d->u.bytes)
+                                     : hash_fixed(id, &d->u, phys_width[d->kind]);
+    }
+    return bind_row(
+        hash_head(row->key, row->key_len, row->ts, row->deleted, row->moved_to, row->moved_len),
+        sum);
+}
+
+static void add_blob_hashes(const struct enc_chunk *c, uint64_t *sums)
+{
+    for (uint32_t row = 0; row < c->n; row++) {
         struct datum d = enc_get(c, row);
         struct sst_blob_ref ref;
+        if (d.null)
+            continue;
         if (enc_is_blob(c, row) && sst_blob_ref_read(view_data(&d.u.bytes), d.u.bytes.len, &ref))
-            h += hash_combine(1, hash_u64(hash_long(ref.len, ref.crc), c->column_id));
+            sums[row] += hash_long(c->column_id, ref.len, ref.crc);
         else
-            h += hash_value(1, c->column_id, false, &d);
+            sums[row] += hash_bytes_value(c->column_id, &d.u.bytes);
     }
-    return h;
+}
+
+static void add_column_hashes(const struct enc_chunk *c, uint64_t *sums, struct arena *arena)
+{
+    if (c->blobs) {
+        add_blob_hashes(c, sums);
+        return;
+    }
+    uint32_t width = phys_width[c->kind];
+    uint8_t *data = arena_alloc(arena, (size_t)c->n * width);
+    enc_decode(c, 0, NULL, c->n, data);
+    for (uint32_t row = 0; row < c->n; row++) {
+        const void *at = data + (size_t)row * width;
+        if (enc_is_null(c, row))
+            continue;
+        sums[row] += c->kind == PHYS_BYTES ? hash_bytes_value(c->column_id, at)
+                                           : hash_fixed(c->column_id, at, width);
+    }
+}
+
+/* What a reader of the block would see, hashed. A deleted row has no values. */
+static uint64_t hash_block(const struct sst_builder *b, const struct sst_block *block)
+{
+    struct arena arena;
+    struct buf key = {0};
+    arena_init(&arena, NULL);
+    uint64_t *sums = arena_zalloc(&arena, block->n_rows * sizeof *sums), total = 0;
+    for (uint16_t i = 0; i < b->config.schema->n_columns; i++)
+        if (!b->in_key[b->source[i]])
+            add_column_hashes(&block->cols[i], sums, &arena);
+    for (uint32_t row = 0; row < block->n_rows; row++) {
+        bool deleted = sst_block_is_deleted(block, row);
+        struct datum moved = datum_null(PHYS_BYTES);
+        if (deleted && block->moved)
+            moved = enc_get(block->moved, row);
+        buf_reset(&key);
+        sst_block_key(block, row, &key);
+        total += bind_row(hash_head(key.data, key.len, sst_block_ts(block, row), deleted,
+                                    moved.null ? NULL : view_data(&moved.u.bytes),
+                                    moved.null ? 0 : moved.u.bytes.len),
+                          sums[row]);
+    }
+    buf_done(&key);
+    arena_done(&arena);
+    return total;
 }
 
 /* Reads the block back as a reader will, and adds its rows to the hash. */
@@ -269,10 +325,7 @@ static int verify_block(struct sst_builder *b, size_t at, struct err *err)
         free(copy);
     if (!block)
         return err_set(err, ERR_DATA_CORRUPTED, "an sst block cannot be read back after encoding");
-    struct buf key = {0};
-    for (uint32_t i = 0; i < block->n_rows; i++)
-        b->hash += hash_block_row(b, block, i, &key);
-    buf_done(&key);
+    b->hash += hash_block(b, block);
     block->cached.destroy(&block->cached);
     return 0;
 }

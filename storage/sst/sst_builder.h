@@ -65,9 +65,10 @@ int sst_builder_finish(struct task *task, struct sst_builder *take_b, struct are
 /* Frees; the file is the caller's to remove. */
 void sst_builder_abort(struct task *task, struct sst_builder *take_b);
 
-/* Hash of one row for that check: key bytes, timestamp, deleted, moved_to, and every non-null
- * value with its column id. */
-uint64_t sst_row_hash(const struct kv_schema *schema, const struct sst_row *row);
+/* Hash of one row for that check: key bytes, timestamp, moved_to, and every non-null value outside
+ * of the key with its column id. in_key: sst_schema_in_key of each column. */
+uint64_t sst_row_hash(const struct kv_schema *schema, const bool *in_key,
+                      const struct sst_row *row);
 
 /* Fills values (one per schema column) from row-format bytes: absent columns read as the schema
  * says. Key columns are set null. */

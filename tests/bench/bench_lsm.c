@@ -189,8 +189,7 @@ static void bench_point_scans(struct task *task, struct lsm *lsm, uint64_t n)
     for (uint64_t i = 0; i < count; i++) {
         make_key((int64_t)prng_below(&p, hot), &key);
         uint64_t from = now(task);
-        struct kv_span span = {
-            .start = key.data, .start_len = (uint32_t)key.len, .point = true};
+        struct kv_span span = {.start = key.data, .start_len = (uint32_t)key.len, .point = true};
         struct lsm_scan_spec spec = {.schema = &schema,
                                      .column_ids = ids,
                                      .n_columns = 3,
