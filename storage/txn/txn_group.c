@@ -147,7 +147,7 @@ void txn_group_started(struct txn_group *g, raft_term term)
     struct txn_command c;
     g->leading = true;
     g->term = term;
-    g->read_floor = g->kv->faults & TXN_FAULT_READ_FLOOR_IGNORED ? 0 : group_read_floor(g->group);
+    g->read_floor = group_read_floor(g->group);
     if (g->kv->faults & TXN_FAULT_PREPARED_DROPPED)
         return;
     group_state_seek(g->group, &it, "P", 1, NULL, 0);

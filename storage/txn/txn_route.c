@@ -22,8 +22,9 @@ static bool answer_repeat(struct txn_group *g, const struct txn_call *call,
     struct lock_txn *txn = call->request ? lock_table_txn(&g->locks, &call->txn) : NULL;
     if (!txn || (call->incarnation && call->incarnation != txn->incarnation))
         return false;
-    if (txn->running == call->request) {
-        result->status = TXN_BUSY;
+    if (txn->running == call->request || call->request < txn->request ||
+        call->request < txn->running) {
+        result->status = TXN_BUSY; /* being served; or a copy so late that nobody waits for it */
         return true;
     }
     if (txn->request != call->request)

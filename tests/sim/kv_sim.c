@@ -357,11 +357,6 @@ static void start_check(struct sim_node *node, void *arg)
     kv_work_check(node->sim->work, &(struct kv_work_node){.kv = node->kv, .core = node->core});
 }
 
-static uint64_t tell_time(void *ctx)
-{
-    return ((struct sim *)ctx)->now_ns;
-}
-
 static void run_phases(struct sim *sim)
 {
     uint64_t work_ns = (sim->config.work_ms ? sim->config.work_ms : 4000) * SIM_MS;
@@ -402,11 +397,9 @@ void kv_sim_run(const struct kv_sim_config *config, struct kv_sim_result *result
     list_init(&sim->handled);
     sim_groups_init(sim);
     sim->work = kv_work_create(&(struct kv_work_world){
-        .ctx = sim,
         .seed = config->seed,
         .clients = sim->clients,
         .prng = &sim->rng,
-        .now_ns = tell_time,
         .result = result,
     });
     for (uint32_t id = 1; id <= sim->n_nodes; id++)

@@ -23,10 +23,8 @@ static const struct {
     {"locks-unchecked", TXN_FAULT_LOCKS_UNCHECKED},
     {"newer-unchecked", TXN_FAULT_NEWER_UNCHECKED},
     {"no-restart", TXN_FAULT_NO_RESTART},
-    {"read-floor-ignored", TXN_FAULT_READ_FLOOR_IGNORED},
     {"prepared-dropped", TXN_FAULT_PREPARED_DROPPED},
     {"void-kept", TXN_FAULT_VOID_KEPT},
-    {"generation-unchecked", TXN_FAULT_GENERATION_UNCHECKED},
 };
 enum { BUGS = sizeof bugs / sizeof *bugs };
 
@@ -91,12 +89,15 @@ static int run_seeds(struct kv_sim_config *config, uint64_t from, uint64_t to)
     return failures != 0;
 }
 
-static int run_bugs(struct kv_sim_config *config, uint64_t seeds)
+/* only NULL: all. */
+static int run_bugs(struct kv_sim_config *config, uint64_t seeds, const char *only)
 {
     int missed = 0;
     for (uint32_t i = 0; i < BUGS; i++) {
         struct kv_sim_result result = {0};
         uint64_t seed = 0;
+        if (only && strcmp(only, bugs[i].name))
+            continue;
         config->faults = bugs[i].fault;
         while (!result.failed && seed < seeds) {
             config->seed = ++seed;
@@ -118,7 +119,8 @@ int main(int argc, char **argv)
 {
     struct kv_sim_config config = {0};
     uint64_t from = 1, to = 20;
-    bool plant_all = false;
+    bool plant = false;
+    const char *bug = NULL;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--seeds") && i + 1 < argc) {
             char *end;
@@ -126,7 +128,10 @@ int main(int argc, char **argv)
             if (!strncmp(end, "..", 2))
                 to = strtoull(end + 2, NULL, 10);
         } else if (!strcmp(argv[i], "--bugs")) {
-            plant_all = true;
+            plant = true;
+        } else if (!strcmp(argv[i], "--bug") && i + 1 < argc) {
+            plant = true;
+            bug = argv[++i];
         } else if (!strcmp(argv[i], "--ms") && i + 1 < argc) {
             config.work_ms = (uint32_t)atoi(argv[++i]);
         } else if (!strcmp(argv[i], "--nodes") && i + 1 < argc) {
@@ -136,10 +141,12 @@ int main(int argc, char **argv)
         } else if (!strcmp(argv[i], "--verbose")) {
             config.verbose = true;
         } else {
-            fprintf(stderr, "usage: kv_sim [--seeds A..B] [--bugs] [--ms N] [--nodes N] [--calm] "
-                            "[--verbose]\n");
+            fprintf(
+                stderr,
+                "usage: kv_sim [--seeds A..B] [--bugs] [--bug NAME] [--ms N] [--nodes N] [--calm] "
+                "[--verbose]\n");
             return 2;
         }
     }
-    return plant_all ? run_bugs(&config, to) : run_seeds(&config, from, to);
+    return plant ? run_bugs(&config, to, bug) : run_seeds(&config, from, to);
 }

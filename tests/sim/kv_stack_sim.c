@@ -313,11 +313,6 @@ static void heal(struct world *w)
 
 /* ---- a run ---------------------------------------------------------------------------------- */
 
-static uint64_t tell_time(void *ctx)
-{
-    return sim_now(((struct world *)ctx)->sim);
-}
-
 static bool is_ready(struct sim *sim, void *arg)
 {
     struct world *w = arg;
@@ -344,11 +339,9 @@ static void run_seed(uint64_t seed, uint32_t faults, bool verbose, struct kv_sim
     w->settings.log_segment_bytes = UINT64_C(256) << 10;
     w->settings.memtable_bytes_max = UINT64_C(64) << 10;
     w->work = kv_work_create(&(struct kv_work_world){
-        .ctx = w,
         .seed = seed,
         .clients = 1 + (uint32_t)prng_below(&w->prng, 3),
         .prng = &w->prng,
-        .now_ns = tell_time,
         .result = result,
     });
     for (uint32_t i = 0; i < NODES; i++)

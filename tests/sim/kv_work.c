@@ -27,7 +27,6 @@ struct op {
     uint8_t state;
     bool noted; /* left a row in a table of one group too */
     int64_t from, to, amount;
-    uint64_t acked_ns;
 };
 
 /* A table made by the work itself, with bulk rows. */
@@ -45,6 +44,7 @@ struct kv_work {
     struct made made[MADE_MAX];
     struct kv_rows_table accounts, journal, counters, parents, children, notes;
     bool ready, stop, checking, checked;
+    uint32_t last_acked; /* number of the last transfer a client was told of, + 1 */
     uint32_t n_ops;
     struct op ops[OPS_MAX];
     int64_t counter_acked[COUNTERS], counter_unknown[COUNTERS];
@@ -62,11 +62,6 @@ struct client {
     struct task *task;
     struct err err;
 };
-
-static uint64_t now(const struct client *c)
-{
-    return c->w->world.now_ns(c->w->world.ctx);
-}
 
 void kv_work_fail(struct kv_work *w, const char *fmt, ...)
 {
@@ -265,7 +260,8 @@ static void do_transfer(struct client *c)
         return;
     }
     op->state = finish(c, txn, code, "transfer");
-    op->acked_ns = now(c);
+    if (op->state == OP_COMMITTED)
+        c->w->last_acked = id + 1;
 }
 
 /* ---- readers -------------------------------------------------------------------------------- */
@@ -334,14 +330,9 @@ static void do_repeat(struct client *c)
 }
 
 /* Whatever was acknowledged before a statement began is seen by it, through any node. */
-static void do_look_up(struct client *c)
+static void look_up(struct client *c, int64_t id)
 {
     struct kv_work *w = c->w;
-    if (!w->n_ops)
-        return;
-    uint32_t window = chance(c, 0.5) ? 4 : 16;
-    uint32_t back = (uint32_t)draw(c, w->n_ops < window ? w->n_ops : window);
-    int64_t id = w->n_ops - 1 - back;
     if (w->ops[id].state != OP_COMMITTED)
         return;
     struct kv_txn *txn = begin(c, KV_READ_COMMITTED);
@@ -349,18 +340,35 @@ static void do_look_up(struct client *c)
     struct kv_read read;
     const struct kv_rows_table *t = w->ops[id].noted && chance(c, 0.7) ? &w->notes : &w->journal;
     struct kv_rows_query query = {.table = t, .keys = &id, .n_keys = 1};
-    bool all_opened =
-        t == &w->notes || chance(c, 0.5); /* else only what the statement happens to open */
-    int code = statement(c, txn, all_opened ? t : &w->counters, NULL, &read);
+    bool opened = t == &w->notes || chance(c, 0.5); /* else only another group */
+    int code = statement(c, txn, opened ? t : &w->counters, NULL, &read);
     if (!code)
         code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
     if (!code && rows.n != 1)
-        kv_work_fail(c->w, "transfer %lld was acknowledged and is not seen", (long long)id);
+        kv_work_fail(w, "transfer %lld was acknowledged and is not seen", (long long)id);
     c->result->reads += !code;
     if (code)
         judge_error(c, code, "look up");
     kv_abort(c->task, txn);
     kv_rows_done(&rows);
+}
+
+static void do_look_up(struct client *c)
+{
+    struct kv_work *w = c->w;
+    uint32_t before = w->last_acked;
+    if (!w->n_ops)
+        return;
+    if (chance(c, 0.5)) { /* some time ago */
+        uint32_t window = w->n_ops < 16 ? w->n_ops : 16;
+        look_up(c, w->n_ops - 1 - (int64_t)draw(c, window));
+        return;
+    }
+    for (uint32_t i = 0; i < 200 && w->last_acked == before; i++) /* this very moment */
+        if (task_sleep(c->task, WORK_MS / 5, &c->err))
+            return;
+    if (w->last_acked != before)
+        look_up(c, w->last_acked - 1);
 }
 
 /* ---- counters ------------------------------------------------------------------------------- */
@@ -435,14 +443,21 @@ static void do_parent(struct client *c)
     if (!code && result == KV_ROW_GONE) {
         int64_t row[] = {parent, 1, 0, 0};
         code = kv_rows_write(c->task, txn, &w->parents, KV_INSERT, row, &result, &c->err);
+        if (!code && result == KV_ROW_OK)
+            code = statement(c, txn, &w->parents, &w->children, &read);
+        if (!code && result == KV_ROW_OK)
+            code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
+        if (!code && rows.n)
+            kv_work_fail(w, "parent %lld was gone and child %lld is there", (long long)parent,
+                         (long long)rows.values[0]);
     } else if (!code) {
         code = statement(c, txn, &w->parents, &w->children, &read);
         if (!code)
             code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
-        if (!code && !rows.n)
-            code = put(c, txn, &w->parents, KV_DELETE, parent, 0, 0, 0);
-        for (uint32_t i = 0; i < rows.n && i < 30 && !code; i++)
+        for (uint32_t i = 0; i < rows.n && !code; i++) /* with all its children */
             code = put(c, txn, &w->children, KV_DELETE, rows.values[i * rows.width], 0, 0, 0);
+        if (!code)
+            code = put(c, txn, &w->parents, KV_DELETE, parent, 0, 0, 0);
     }
     finish(c, txn, code, "parent");
     kv_rows_done(&rows);

@@ -23,11 +23,9 @@ struct core;
 struct kv_work;
 
 struct kv_work_world {
-    void *ctx;
     uint64_t seed;    /* chooses the mix of work */
     uint32_t clients; /* a node */
     struct prng *prng;
-    uint64_t (*now_ns)(void *ctx); /* the one clock everybody outside sees */
     struct kv_sim_result *result;
 };
 
