@@ -218,7 +218,7 @@ static void apply_items(struct applying *a, const struct txn_command *command, h
 static bool is_stale(struct applying *a)
 {
     a->answer->generation = txn_state_generation(a->group);
-    if (a->c->generation == a->answer->generation || (a->faults & TXN_FAULT_GENERATION_UNCHECKED))
+    if (a->c->generation == a->answer->generation)
         return false;
     return set_answer(a->answer, TXN_STALE, a->c->epoch, 0);
 }

@@ -18,8 +18,8 @@ enum txn_fault {
     TXN_FAULT_NEWER_UNCHECKED = 1 << 9, /* a lock does not look for newer versions */
     TXN_FAULT_NO_RESTART =
         1 << 10, /* a prepared row below T whose outcome is above T is passed over */
-    TXN_FAULT_PREPARED_DROPPED = 1 << 13,     /* a new leader forgets prepared locks */
-    TXN_FAULT_VOID_KEPT = 1 << 14,            /* rolled back rows are committed */
+    TXN_FAULT_PREPARED_DROPPED = 1 << 13, /* a new leader forgets prepared locks */
+    TXN_FAULT_VOID_KEPT = 1 << 14,        /* rolled back rows are committed */
 };
 
 #endif
