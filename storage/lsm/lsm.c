@@ -312,7 +312,7 @@ void lsm_write(struct lsm *lsm, uint64_t index, const struct lsm_write *w)
 
 bool lsm_freeze(struct lsm *lsm)
 {
-    if (lsm->mem->count == 0 || lsm->n_frozen == LSM_FROZEN_MAX)
+    if (lsm->mem->count == 0 || lsm->n_frozen == LSM_FROZEN_MAX || lsm->held)
         return false;
     struct lsm_node *node = lsm->node;
     lsm->frozen[lsm->n_frozen++] = lsm->mem;
@@ -323,6 +323,13 @@ bool lsm_freeze(struct lsm *lsm)
     atomic_fetch_add(&node->mem_bytes, lsm->mem_charged);
     atomic_store(&lsm->mem_bytes, 0);
     return true;
+}
+
+void lsm_hold(struct lsm *lsm, bool held)
+{
+    lsm->held = held;
+    if (!held)
+        wait_queue_wake_all(&lsm->idle);
 }
 
 uint64_t lsm_unflushed_from(const struct lsm *lsm)

@@ -220,6 +220,10 @@ int lsm_flush(struct task *task, struct lsm *lsm, struct err *err)
     lsm_ref(lsm);
     lsm->background++;
     while (lsm->mem->count && !lsm_freeze(lsm)) {
+        if (lsm->held) {
+            wait_queue_wait_always(task, &lsm->idle);
+            continue;
+        }
         /* Too many frozen ones: let them go first. */
         int code = lsm_flush_frozen(task, lsm, err);
         if (code) {

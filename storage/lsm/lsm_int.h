@@ -84,6 +84,7 @@ struct lsm {
     _Atomic hlc_time horizon;
     _Atomic bool dropped;
     bool closing;
+    bool held; /* no freezing */
     bool flushing, compacting, compact_wanted;
     uint32_t background;        /* fibers of ours */
     struct wait_queue idle;     /* something in the background ended */

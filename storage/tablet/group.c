@@ -44,8 +44,12 @@ void group_resign(struct group *group)
 
 /* ---- acting ---- */
 
-static void note_role(struct group *group)
+void group_note_role(struct group *group)
 {
+    if (group->applying) {
+        group->role_due = true; /* the machine is inside apply */
+        return;
+    }
     raft_term was = group->started_term;
     if (was && (group->role != RAFT_LEADER || group->term != was)) {
         group->started_term = 0;
@@ -61,7 +65,7 @@ static void note_role(struct group *group)
 static void note_started(struct group *group)
 {
     if (group->role != RAFT_LEADER || group->started_term == group->term ||
-        group->applied_term != group->term || group->queue_count)
+        group->applied_term != group->term || group->queue_count || group->applying)
         return;
     group->started_term = group->term;
     group->store->config.machine->leader_started(group->machine, group->term);
@@ -109,7 +113,7 @@ static void act_on_effects(struct group *group)
         group_step(group, &event);
     }
     if (role_changed)
-        note_role(group);
+        group_note_role(group);
     if (healed && group->store->log)
         log_event(group->store->log, LOG_WARN, "group_refilled", LOG_U64("group", group->id));
 }
@@ -321,12 +325,12 @@ bool group_lease_ok(struct group *group)
 {
     if (!group_is_leader(group) || hlc_is_fenced(&group->store->hlc))
         return false;
-    if (raft_lease_ok(group->raft, store_now_us(group->store)))
-        return true;
-    /* A group gone quiet let its lease run out: a round from now it has one again. */
+    bool ok = raft_lease_ok(group->raft, store_now_us(group->store));
+    /* A group gone quiet let its lease run out: a round from now it has one again. A group of one keeps its lease, but its read
+     * limit stands still until it is woken. */
     if (raft_deadline_us(group->raft) == RAFT_NEVER)
         group_wake_up(group);
-    return false;
+    return ok;
 }
 
 hlc_time group_read_limit(const struct group *group)

@@ -83,7 +83,10 @@ struct group_machine_ops {
      * applied. `factory` is store_config.machine_factory. */
     void *(*create)(void *factory, struct group *group);
     void (*destroy)(void *machine);
-    /* Runs for every command in log order. What it appends to `answer` goes to the proposer (and
+    /* Runs for every command in log order. A large one (256 KiB and more) runs in a fiber, and
+     * group_tablet_put lets other fibers of the core run in between: who reads meanwhile may see a
+     * part of its rows, unless locks keep him away until apply has returned; leader_started and
+     * _stopped do not come in between. What it appends to `answer` goes to the proposer (and
      * nowhere else). */
     void (*apply)(void *machine, struct group_apply *apply, const struct group_command *command,
                   struct buf *answer);

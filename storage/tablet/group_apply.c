@@ -89,12 +89,12 @@ void group_proposals_overtaken(struct group *group, raft_index index, raft_term 
 
 /* ---- applying ---- */
 
-static void apply_command(struct group *group, const struct raft_entry *entry,
+static void apply_command(struct task *task, struct group *group, const struct raft_entry *entry,
                           const uint8_t *bytes, size_t size_bytes)
 {
     struct group_proposal *p = group->proposals;
     bool ours = p && p->term == entry->term && p->last == entry->index;
-    struct group_apply apply = {.group = group, .index = entry->index};
+    struct group_apply apply = {.group = group, .index = entry->index, .task = task};
     struct group_command command = {.index = entry->index,
                                     .term = entry->term,
                                     .bytes = bytes,
@@ -125,7 +125,49 @@ static void count_applied(struct group *group, const struct raft_entry *entry)
     group->marks[at].bytes = group->applied_bytes;
 }
 
-static void apply_entry(struct group *group, const struct raft_entry *entry)
+static void end_entry(struct group *group, const struct raft_entry *entry)
+{
+    group->applied = entry->index;
+    group->applied_term = entry->term;
+    count_applied(group, entry);
+    if (!group->chunks.open) {
+        group->complete = entry->index;
+        group->complete_term = entry->term;
+    }
+}
+
+/* Straight-line code of the machine that does not know it: group_tablet_put yields inside. */
+static void run_large(struct task *task, void *arg)
+{
+    struct group *group = arg;
+    struct raft_entry *entry = group->large.entry;
+    apply_command(task, group, entry, group->large.bytes, group->large.size_bytes);
+    group_tablets_release(group);
+    end_entry(group, entry);
+    raft_entry_unref(entry);
+    group->applying = false;
+    struct raft_event event = {.kind = RAFT_EV_APPLIED, .index = group->applied};
+    group_step(group, &event);
+    if (group->role_due)
+        group_note_role(group);
+    group->role_due = false;
+    wait_queue_wake_all(&group->changed);
+    wait_queue_wake_all(&group->checkpointed);
+    group_spawned_end(group);
+}
+
+static void start_large(struct group *group, struct raft_entry *entry, const uint8_t *bytes,
+                        size_t size_bytes)
+{
+    group->applying = true;
+    group->large.entry = raft_entry_ref(entry);
+    group->large.bytes = bytes;
+    group->large.size_bytes = size_bytes;
+    group->busy++;
+    task_spawn(group->sc->core, TASK_CONSENSUS, "apply", run_large, group);
+}
+
+static void apply_entry(struct group *group, struct raft_entry *entry)
 {
     assert(entry->index == group->applied + 1);
     end_lost(group, entry->term);
@@ -133,25 +175,22 @@ static void apply_entry(struct group *group, const struct raft_entry *entry)
     size_t size_bytes = 0;
     enum group_chunk_result result =
         group_chunks_add(&group->chunks, entry, &bytes, &size_bytes);
-    group->applied = entry->index;
-    group->applied_term = entry->term;
-    count_applied(group, entry);
-    if (result == GROUP_CHUNK_COMMAND) {
-        apply_command(group, entry, bytes, size_bytes);
-    } else if (result == GROUP_CHUNK_MALFORMED && group->store->log) {
+    if (result == GROUP_CHUNK_COMMAND && size_bytes >= GROUP_SLOW_BYTES) {
+        start_large(group, entry, bytes, size_bytes);
+        return;
+    }
+    if (result == GROUP_CHUNK_COMMAND)
+        apply_command(NULL, group, entry, bytes, size_bytes);
+    if (result == GROUP_CHUNK_MALFORMED && group->store->log)
         log_event(group->store->log, LOG_ERROR, "group_entry_malformed",
                   LOG_U64("group", group->id), LOG_U64("index", entry->index));
-    }
-    if (!group->chunks.open) {
-        group->complete = entry->index;
-        group->complete_term = entry->term;
-    }
+    end_entry(group, entry);
 }
 
 bool group_apply_queue(struct group *group)
 {
     size_t bytes = 0;
-    while (group->queue_count && !group->installing && !group->stopped) {
+    while (group->queue_count && !group->installing && !group->applying && !group->stopped) {
         if (bytes > GROUP_APPLY_BYTES_TURN)
             return true;
         struct raft_entry *entry = *slot_at(group, 0);

@@ -165,7 +165,7 @@ static int write_checkpoint(struct task *task, struct group *group, struct buf *
 
 int group_checkpoint(struct task *task, struct group *group, struct buf *state, struct err *err)
 {
-    while (group->checkpointing || group->installing)
+    while (!group_is_settled(group))
         wait_queue_wait_always(task, &group->checkpointed);
     if (group->stopped)
         return err_set(err, ERR_ADMIN_SHUTDOWN, "the store is closing");

@@ -23,6 +23,7 @@
 
 enum {
     GROUP_APPLY_BYTES_TURN = 1 << 20,       /* applied at most in one turn of the core */
+    GROUP_SLOW_BYTES = 256 << 10,           /* from here on applied in a fiber that yields */
     GROUP_PROPOSED_BYTES_MAX = 32 << 20,    /* waiting; one command may exceed it alone */
     GROUP_THROTTLED_BYTES = 64 << 10,       /* commands from this size wait for memtables */
     GROUP_RETAIN_MARKS = 32, /* steps in which log_retain_bytes is measured */
@@ -51,6 +52,7 @@ struct group_tablet {
     uint32_t durable_version; /* of the schema, as the manifest knows it; 0 = not there */
     uint32_t users;           /* fibers that will look at this struct again */
     bool dropped;             /* out of the map; freed when users == 0 */
+    bool held;                /* lsm_hold, by a large command */
 };
 
 struct group_waiter { /* of a read confirmation */
@@ -101,6 +103,13 @@ struct group {
     raft_term complete_term;
     struct buf answer;
     bool installing;
+    bool applying; /* a large command, in a fiber of its own: the queue waits */
+    bool role_due; /* note_role was put off until it ends */
+    struct {
+        struct raft_entry *entry;
+        const uint8_t *bytes; /* the entry's or the chunks' */
+        size_t size_bytes;
+    } large;
 
     /* state */
     struct state_map state;
@@ -139,6 +148,7 @@ struct group_drops { /* one edit, one fiber */
 struct group_apply {
     struct group *group;
     raft_index index;
+    struct task *task; /* of a large command: yields now and then */
 };
 
 /* ---- group.c ---- */
@@ -155,6 +165,8 @@ void group_step(struct group *group, struct raft_event *event);
 void group_receive(struct group *group, struct raft_message *message);
 /* Acts on what has been stepped; true when more is left for the next turn. */
 bool group_act(struct group *group);
+/* Role, term or leader changed: tells the machine, the routes, whoever waits. */
+void group_note_role(struct group *group);
 void group_wake_up(struct group *group);
 struct task *group_spawn(struct group *group, const char *name, task_fn *fn, void *arg);
 void group_spawned_end(struct group *group);
@@ -176,6 +188,11 @@ void group_queue(struct group *group, struct raft_entry **entries, size_t count)
 /* Works off the queue; true when the turn's share is used up before its end. */
 bool group_apply_queue(struct group *group);
 void group_queue_clear(struct group *group);
+/* The state store stands at group->complete and nothing else is done to it meanwhile. */
+static inline bool group_is_settled(const struct group *group)
+{
+    return !group->checkpointing && !group->installing && !group->applying;
+}
 /* Every proposal that can have no other end than this one. */
 void group_proposals_fail(struct group *group, enum group_outcome outcome);
 /* A snapshot at index, term takes the place of the log. */
@@ -183,6 +200,10 @@ void group_proposals_overtaken(struct group *group, raft_index index, raft_term 
 struct group_tablet *group_tablet_find(const struct group *group, struct tablet_id id);
 struct group_tablet *group_tablet_add(struct group *group, struct lsm *lsm, struct tablet_id id,
                                       uint32_t durable_version);
+/* A large command's fiber lets others go first after some writes; its tablets are not frozen
+ * meanwhile. */
+void group_tablet_pace(struct group_apply *apply, struct group_tablet *tablet);
+void group_tablets_release(struct group *group);
 /* Out of the map, the lsm dropped: nothing of it gets to the manifest any more. */
 void group_tablet_remove(struct group *group, struct tablet_id id);
 static inline bool group_is_dropping(const struct group *group)

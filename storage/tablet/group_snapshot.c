@@ -452,8 +452,7 @@ static void run_install(struct task *task, void *arg)
     struct receiving *r = arg;
     struct group *group = r->route->group;
     group->busy++;
-    while ((group->checkpointing || group->installing || group_is_dropping(group)) &&
-           !group->stopped)
+    while ((!group_is_settled(group) || group_is_dropping(group)) && !group->stopped)
         wait_queue_wait_always(task, &group->checkpointed);
     if (group->stopped) {
         r->rc = err_set(r->err, ERR_ADMIN_SHUTDOWN, "the store is closing");

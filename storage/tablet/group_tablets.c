@@ -15,6 +15,8 @@
 
 #include "storage/tablet/group_int.h"
 
+enum { WRITE_UNITS = 12 }; /* of task_tick: about a microsecond */
+
 /* Index of the first tablet >= id. */
 static size_t place_of(const struct group *group, struct tablet_id id)
 {
@@ -74,6 +76,8 @@ void group_tablet_remove(struct group *group, struct tablet_id id)
     group->n_tablets--;
     group->last_tablet = NULL;
     tablet->dropped = true;
+    if (tablet->held)
+        lsm_hold(tablet->lsm, false);
     lsm_drop(tablet->lsm);
     if (!tablet->users)
         free(tablet);
@@ -145,6 +149,25 @@ void group_tablet_drop(struct group_apply *apply, uint64_t storage, uint16_t sha
     manifest_edit_tablet_drop(group->drops->edit, id);
 }
 
+void group_tablet_pace(struct group_apply *apply, struct group_tablet *tablet)
+{
+    if (!tablet->held) {
+        lsm_hold(tablet->lsm, true);
+        tablet->held = true;
+    }
+    task_tick(apply->task, WRITE_UNITS);
+}
+
+void group_tablets_release(struct group *group)
+{
+    for (size_t i = 0; i < group->n_tablets; i++) {
+        if (!group->tablets[i]->held)
+            continue;
+        group->tablets[i]->held = false;
+        lsm_hold(group->tablets[i]->lsm, false);
+    }
+}
+
 static bool write_row(struct group_apply *apply, uint64_t storage, uint16_t shard,
                       const struct lsm_write *write)
 {
@@ -153,6 +176,8 @@ static bool write_row(struct group_apply *apply, uint64_t storage, uint16_t shar
     if (!tablet)
         return false;
     lsm_write(tablet->lsm, apply->index, write);
+    if (apply->task)
+        group_tablet_pace(apply, tablet);
     return true;
 }
 

@@ -81,6 +81,24 @@ void machine_put_scratch(struct buf *out, uint64_t number, bool reset, uint32_t 
     buf_put_le32(out, reg);
 }
 
+void machine_put_many(struct buf *out, uint64_t number, uint32_t rows, size_t bytes)
+{
+    put_head(out, MACHINE_MANY, number);
+    buf_put_le32(out, rows);
+    memset(buf_extend(out, bytes), 0x5a, bytes);
+}
+
+bool machine_many(const struct group *group, uint32_t *rows, uint64_t *number)
+{
+    const uint8_t *value;
+    size_t len;
+    if (!group_state_get(group, "m", 1, &value, &len))
+        return false;
+    *number = load_le64(value);
+    *rows = load_le32(value + 8);
+    return true;
+}
+
 bool machine_scratch(const struct group *group, uint32_t reg, uint64_t *number)
 {
     uint8_t key[5] = {'x'};
@@ -181,6 +199,20 @@ static void apply_scratch(struct store_machine *m, struct group_apply *apply, ra
     (void)put_row(apply, storage, index, number, reg);
 }
 
+static void apply_many(struct store_machine *m, struct group_apply *apply, raft_index index,
+                       uint64_t number, uint32_t rows)
+{
+    uint64_t storage = machine_storage(m->group, MACHINE_MANY_STORAGE);
+    struct kv_schema schema;
+    uint8_t value[12];
+    group_tablet_create(apply, machine_schema(storage, &schema), 0);
+    for (uint32_t i = 0; i < rows; i++)
+        (void)put_row(apply, storage, index, number, i);
+    store_le64(value, number);
+    store_le32(value + 8, rows);
+    group_state_put(apply, "m", 1, value, sizeof value);
+}
+
 static void apply_other(struct store_machine *m, struct group_apply *apply, uint8_t op,
                         raft_index index, struct buf_reader *in, struct buf *answer)
 {
@@ -212,6 +244,8 @@ static void apply(void *machine, struct group_apply *apply, const struct group_c
     uint64_t number = buf_take_le64(&in);
     if (op == MACHINE_SET)
         apply_set(m, apply, command->index, number, buf_take_le32(&in), answer);
+    else if (op == MACHINE_MANY)
+        apply_many(m, apply, command->index, number, buf_take_le32(&in));
     else if (op == MACHINE_SCRATCH)
         apply_scratch(m, apply, command->index, number, &in);
     else

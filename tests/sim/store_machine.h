@@ -21,9 +21,11 @@
 #include "base/buf.h"
 #include "storage/tablet/group.h"
 
-enum { MACHINE_SET = 1, MACHINE_CREATE, MACHINE_DROP, MACHINE_BALLAST, MACHINE_SCRATCH };
+enum { MACHINE_SET = 1, MACHINE_CREATE, MACHINE_DROP, MACHINE_BALLAST, MACHINE_SCRATCH,
+       MACHINE_MANY };
 #define MACHINE_STORAGE UINT64_C(20000) /* the tablet that SET writes to */
 #define MACHINE_SCRATCH_STORAGE UINT64_C(25000)
+#define MACHINE_MANY_STORAGE UINT64_C(26000)
 /* Storage ids are unique in a node: what a command calls `storage` is this one. */
 uint64_t machine_storage(const struct group *group, uint64_t storage);
 
@@ -51,6 +53,11 @@ void machine_put_drop(struct buf *out, uint64_t number, uint64_t storage);
 void machine_put_ballast(struct buf *out, uint64_t number, size_t bytes);
 
 void machine_put_scratch(struct buf *out, uint64_t number, bool reset, uint32_t reg);
+
+/* Of `bytes` bytes at least: from 256 KiB on it is applied in a fiber. */
+void machine_put_many(struct buf *out, uint64_t number, uint32_t rows, size_t bytes);
+/* What all rows of the last MANY hold; false = none yet. */
+bool machine_many(const struct group *group, uint32_t *rows, uint64_t *number);
 
 /* What the scratch tablet must hold for the register: false = nothing. */
 bool machine_scratch(const struct group *group, uint32_t reg, uint64_t *number);

@@ -98,6 +98,8 @@ static void write_register(struct task *task, struct client *client, struct grou
         machine_put_set(&command, number, reg);
     else if (dice < 85)
         machine_put_scratch(&command, number, dice < 68, reg);
+    else if (dice < 86)
+        machine_put_many(&command, number, WORLD_MANY, 300000);
     else if (dice < 90)
         machine_put_ballast(&command, number, 1 + prng_below(&client->prng, 40000));
     else if (dice < 91)

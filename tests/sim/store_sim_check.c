@@ -127,29 +127,46 @@ static void check_versions(struct task *task, const struct look *look)
     }
 }
 
-/* The scratch tablet holds what was put since it was last emptied, and nothing older. */
-static void check_scratch(struct task *task, const struct look *look)
+/* The newest version of a row must (not) be there and hold that number. */
+static bool is_row(struct task *task, struct lsm *lsm, uint32_t reg, bool want, uint64_t number)
+{
+    uint8_t key[5] = {0x02};
+    struct lsm_version_info info = {0};
+    struct buf row = {0};
+    struct datum value = {0};
+    struct err err;
+    machine_key(reg, key + 1);
+    bool ok = lsm_get(task, lsm, key, sizeof key, HLC_MAX, &info, &row, &err) == 0 &&
+              info.found == want;
+    if (ok && want)
+        ok = row_find(row.data, row.len, 2, &value) == 1 && value.u.i64 == (int64_t)number;
+    buf_done(&row);
+    return ok;
+}
+
+/* The scratch tablet holds what was put since it was last emptied, and nothing older; of a large
+ * command there is all or nothing. */
+static void check_contents(struct task *task, const struct look *look)
 {
     struct world *world = look->node->world;
-    struct lsm *lsm =
+    struct lsm *scratch =
         group_tablet(look->group, machine_storage(look->group, MACHINE_SCRATCH_STORAGE), 0);
-    for (uint32_t reg = 0; reg < WORLD_REGISTERS && lsm && world->result->ok; reg++) {
-        uint8_t key[5] = {0x02};
-        struct lsm_version_info info = {0};
-        struct buf row = {0};
-        struct datum value = {0};
-        struct err err;
-        uint64_t number = 0;
+    struct lsm *many =
+        group_tablet(look->group, machine_storage(look->group, MACHINE_MANY_STORAGE), 0);
+    uint64_t number = 0;
+    uint32_t rows = 0;
+    for (uint32_t reg = 0; reg < WORLD_REGISTERS && scratch; reg++) {
         bool want = machine_scratch(look->group, reg, &number);
-        machine_key(reg, key + 1);
-        int rc = lsm_get(task, lsm, key, sizeof key, HLC_MAX, &info, &row, &err);
-        if (rc || info.found != want ||
-            (want && (row_find(row.data, row.len, 2, &value) != 1 ||
-                      value.u.i64 != (int64_t)number)))
+        if (!is_row(task, scratch, reg, want, number))
             world_violate(world, "node %u group %u: the scratch tablet is not what was put there",
                           look->node->i + 1, group_id(look->group));
-        buf_done(&row);
     }
+    if (!machine_many(look->group, &rows, &number))
+        return;
+    for (uint32_t i = 0; i < rows && world->result->ok; i += 7)
+        if (!many || !is_row(task, many, i, true, number))
+            world_violate(world, "node %u group %u: row %u of a large command is missing",
+                          look->node->i + 1, group_id(look->group), i);
 }
 
 static void check_group(struct task *task, void *arg)
@@ -177,7 +194,7 @@ static void check_group(struct task *task, void *arg)
                           reg);
     }
     check_versions(task, look);
-    check_scratch(task, look);
+    check_contents(task, look);
 }
 
 void world_verify_node(struct task *task, struct world_node *node)

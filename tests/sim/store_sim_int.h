@@ -11,7 +11,8 @@
 #include "tests/sim/store_sim.h"
 
 enum { WORLD_NODES_MAX = 5, WORLD_GROUPS_MAX = 4, WORLD_REGISTERS = 8, WORLD_CLIENTS = 3,
-       WORLD_CREATED = 8 };
+       WORLD_CREATED = 8,
+       WORLD_MANY = 1500 };
 
 enum world_phase { WORLD_LOAD, WORLD_SETTLE, WORLD_VERIFY, WORLD_DONE };
 
