@@ -1,8 +1,7 @@
 /* to_char, to_date and to_timestamp: dates by template patterns, as PostgreSQL reads them. */
-#include "types/func/kern.h"
-
 #include <stdlib.h>
 
+#include "types/func/kern.h"
 #include "types/type/datetime.h"
 #include "types/type/text.h"
 
@@ -702,11 +701,13 @@ static int take_year(struct scan *s, const struct piece *p, bool bounded, struct
     return 0;
 }
 
-static int take_piece(struct scan *s, const struct piece *p, bool bounded, struct err *err)
+/* Marks, names and Roman months. *done: the piece was one of them. */
+static int take_word(struct scan *s, const struct piece *p, bool *done, struct err *err)
 {
     int32_t ignored;
     int rc;
     bool second = false;
+    *done = true;
     switch (p->token) {
     case T_FX:
         return 0;
@@ -731,6 +732,20 @@ static int take_piece(struct scan *s, const struct piece *p, bool bounded, struc
         return take_name(s, p, days, 7, false, &ignored, err);
     case T_RM:
         return take_roman(s, p, &s->month, err);
+    default:
+        *done = false;
+        return 0;
+    }
+}
+
+static int take_piece(struct scan *s, const struct piece *p, bool bounded, struct err *err)
+{
+    int32_t ignored;
+    bool done;
+    int rc = take_word(s, p, &done, err);
+    if (rc || done)
+        return rc;
+    switch (p->token) {
     case T_HH24:
         return take_number(s, p, bounded, &s->hour, err);
     case T_HH12:
@@ -770,7 +785,6 @@ static int take_piece(struct scan *s, const struct piece *p, bool bounded, struc
         return take_number(s, p, bounded, &ignored, err);
     case T_TZH:
         s->has_zone = true;
-        second = s->p < s->end && *s->p == '-';
         rc = take_number(s, p, false, &s->zone_seconds, err);
         s->zone_seconds *= 3600;
         return rc;

@@ -1,10 +1,9 @@
 /* to_char of numbers and to_number, by template patterns. */
-#include "types/func/kern.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "types/func/kern.h"
 #include "types/type/numeric.h"
 #include "types/type/text.h"
 
