@@ -83,6 +83,7 @@ static void unmap_stack(struct stack *stack)
 #if defined(CAIRN_STACK_UCONTEXT)
     free(stack->context);
 #endif
+    stack_san_fiber_destroy(stack->san_fiber);
     char *lo = stack->lo;
     size_t bytes = stack->bytes;
     munmap(lo - PAGE, bytes + PAGE);
@@ -327,7 +328,7 @@ void cairn_stack_switch(void **save, void *to);
 int cairn_stack_call(void *top, stack_fn *fn, void *arg);
 void *cairn_stack_entry_address(void);
 
-void stack_switch(void **save, void *to)
+STACK_UNCOUNTED void stack_switch(void **save, void *to)
 {
     cairn_stack_switch(save, to);
 }
@@ -393,7 +394,7 @@ void *stack_prepare(struct stack *stack, void (*entry)(void *), void *arg)
     return &p->context;
 }
 
-void stack_switch(void **save, void *to)
+STACK_UNCOUNTED void stack_switch(void **save, void *to)
 {
     ucontext_t here_context;
     *save = &here_context;
@@ -425,7 +426,8 @@ static int call_on_stack(struct stack *stack, stack_fn *fn, void *arg)
 
 /* ---- sanitizers ---- */
 
-void stack_san_start(void **fake, const void *to_lo, size_t to_bytes, void *to_fiber)
+STACK_UNCOUNTED void stack_san_start(void **fake, const void *to_lo, size_t to_bytes,
+                                     void *to_fiber)
 {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(fake, to_lo, to_bytes);
@@ -435,7 +437,7 @@ void stack_san_start(void **fake, const void *to_lo, size_t to_bytes, void *to_f
 #endif
 }
 
-void stack_san_finish(void *fake, const void **from_lo, size_t *from_bytes)
+STACK_UNCOUNTED void stack_san_finish(void *fake, const void **from_lo, size_t *from_bytes)
 {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(fake, from_lo, from_bytes);

@@ -22,6 +22,14 @@
 struct core;
 struct task;
 
+/* ThreadSanitizer counts calls and returns per fiber: a function that is entered in one and left in
+ * another must not be counted. */
+#if defined(__SANITIZE_THREAD__)
+#define STACK_UNCOUNTED __attribute__((no_sanitize_thread, noinline))
+#else
+#define STACK_UNCOUNTED
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 enum { STACK_BYTES = 1024 * 1024 };
 #else
@@ -35,6 +43,7 @@ struct stack {
     char *top;
     size_t bytes;
     struct stack *next; /* in a pool */
+    void *san_fiber; /* ThreadSanitizer's idea of it: costly to make, so it stays with the stack */
 #if defined(CAIRN_STACK_UCONTEXT)
     void *context;
 #endif

@@ -26,7 +26,7 @@ struct task *task_running(void)
 /* ---- switching ---- */
 
 /* On the scheduler's stack: runs `task` until it parks, yields or ends. */
-void task_switch_to(struct core *core, struct task *task)
+STACK_UNCOUNTED void task_switch_to(struct core *core, struct task *task)
 {
     struct stack_thread *t = stack_thread();
     char *lo = t->lo;
@@ -41,7 +41,7 @@ void task_switch_to(struct core *core, struct task *task)
     core->current = task;
     core->stats.switches++;
     void *fake = NULL;
-    stack_san_start(&fake, task->stack_lo, to_bytes, task->san[0]);
+    stack_san_start(&fake, task->stack_lo, to_bytes, task->stack->san_fiber);
     stack_switch(&core->scheduler_sp, task->sp);
     stack_san_finish(fake, NULL, NULL);
     core->current = NULL;
@@ -53,7 +53,7 @@ void task_switch_to(struct core *core, struct task *task)
 }
 
 /* On the fiber's stack: gives the thread back to the scheduler. */
-static void switch_to_scheduler(struct task *task)
+STACK_UNCOUNTED static void switch_to_scheduler(struct task *task)
 {
     struct core *core = task->core;
     struct stack_thread *t = stack_thread();
@@ -68,7 +68,7 @@ static void switch_to_scheduler(struct task *task)
     stack_san_finish(fake, &core->scheduler_san_lo, &core->scheduler_san_bytes);
 }
 
-static void run_task(void *arg)
+STACK_UNCOUNTED static void run_task(void *arg)
 {
     struct task *task = arg;
     stack_san_finish(NULL, &task->core->scheduler_san_lo, &task->core->scheduler_san_bytes);
@@ -87,7 +87,8 @@ bool task_get_stack(struct task *task)
     task->stack = stack;
     task->stack_lo = stack->lo;
     task->sp = stack_prepare(stack, run_task, task);
-    task->san[0] = stack_san_fiber_create(task->name);
+    if (!stack->san_fiber)
+        stack->san_fiber = stack_san_fiber_create(task->name);
     return true;
 }
 
@@ -101,8 +102,6 @@ static void free_task(struct task *task)
 
 void task_release(struct task *task)
 {
-    stack_san_fiber_destroy(task->san[0]);
-    task->san[0] = NULL;
     stack_give(&stack_thread()->stacks, task->stack);
     task->stack = NULL;
     if (task->group) {

@@ -97,7 +97,6 @@ struct task {
     void *local;              /* free for the owner of the fiber (a session, a statement) */
     uint64_t id;              /* unique on its core, for logs */
     struct core_msg wake_msg; /* task_wake_from_thread */
-    void *san[2];             /* the sanitizers' view of the fiber */
 };
 
 /* ---- life ---- */

@@ -526,7 +526,8 @@ static void drop_core(struct core *core)
         struct task *task = container_of(node, struct task, all_link);
         list_remove(node);
         if (task->stack) {
-            stack_san_fiber_destroy(task->san[0]);
+            stack_san_fiber_destroy(task->stack->san_fiber); /* in the middle of something */
+            task->stack->san_fiber = NULL;
             stack_give(&stack_thread()->stacks, task->stack);
         }
         free(task);
