@@ -250,6 +250,31 @@ static int ask_quantified(struct op *root, bool all, struct datum *out, struct e
     }
 }
 
+/* ARRAY(SELECT ...): all rows in order; none gives an empty array. */
+static int ask_array(struct op *root, struct arena *arena, struct datum *out, struct err *err)
+{
+    const struct plan_col *col = plan_at(&root->x->plan->plan, root->plan->cols, struct plan_col);
+    struct array_builder builder;
+    array_begin(&builder, col->type_oid);
+    for (;;) {
+        struct batch *b;
+        int rc = op_next(root, BATCH_ROWS, &b, err);
+        if (rc) {
+            array_abandon(&builder);
+            return rc;
+        }
+        if (!b)
+            break;
+        for (uint32_t i = 0; i < batch_count(b); i++) {
+            struct datum d = vec_datum(&b->cols[0], batch_row(b, i));
+            array_add(&builder, &d);
+        }
+        batch_destroy(b);
+    }
+    *out = array_end(&builder, arena);
+    return 0;
+}
+
 static int ask(struct exec_subplan *s, struct arena *arena, struct datum *out, struct err *err)
 {
     op_rewind(s->root);
@@ -258,7 +283,7 @@ static int ask(struct exec_subplan *s, struct arena *arena, struct datum *out, s
     case PLAN_SUB_SCALAR: return ask_scalar(s->root, arena, out, err);
     case PLAN_SUB_ANY: return ask_quantified(s->root, false, out, err);
     case PLAN_SUB_ALL: return ask_quantified(s->root, true, out, err);
-    default: return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "ARRAY(SELECT ...) is not supported");
+    default: return ask_array(s->root, arena, out, err);
     }
 }
 
@@ -342,8 +367,8 @@ int exec_subplan_call(struct task *task, void *ctx, uint32_t index, const struct
     }
     const struct plan_col *col = plan_at(&x->plan->plan, s->root->plan->cols, struct plan_col);
     uint32_t rows = n_args ? args[0].n : 1;
-    bool is_bool = s->plan->kind != PLAN_SUB_SCALAR;
-    vec_alloc(out, is_bool ? PHYS_BOOL : (enum phys_kind)col->kind, rows, arena);
+    bool is_array = s->plan->kind == PLAN_SUB_ARRAY, is_bool = s->plan->kind != PLAN_SUB_SCALAR && !is_array;
+    vec_alloc(out, is_bool ? PHYS_BOOL : is_array ? PHYS_BYTES : (enum phys_kind)col->kind, rows, arena);
     struct vec *flat = arena_array(arena, struct vec, n_args + 1);
     for (uint32_t k = 0; k < n_args; k++) {
         flat[k] = args[k];
@@ -357,7 +382,7 @@ int exec_subplan_call(struct task *task, void *ctx, uint32_t index, const struct
             *failed = i;
             return rc;
         }
-        vec_put_value(out, row, is_bool ? TYPE_BOOL : col->type_oid, &d, arena);
+        vec_put_value(out, row, is_bool ? TYPE_BOOL : is_array ? TYPE_BYTEA : col->type_oid, &d, arena);
     }
     return 0;
 }

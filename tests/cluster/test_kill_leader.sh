@@ -9,7 +9,7 @@ sql "$(node_url 1)" -c 'CREATE TABLE acked (id int PRIMARY KEY)' || exit 1
 id=0
 passed=0
 failed=0
-leader() { curl -s "http://$(node_http "$1" | sed 's#^http://##')/status" | tr ',{' '\n\n' | sed -n 's/.*"data_leader": *\([0-9]*\).*/\1/p' | head -n 1; }
+leader() { curl -s "http://$(node_http "$1" | sed 's#^http://##')/status" | sed -n 's/.*"id":2,"core":[0-9]*,"role":"[a-z-]*","leader":\([0-9]*\).*/\1/p'; }
 round=0
 while [ "$round" -lt "$ROUNDS" ]; do
     round=$((round + 1))
