@@ -319,6 +319,7 @@ static void fill_raft_config(const struct group *group, struct raft_config *conf
                                    .quiesce_ms = GROUP_QUIESCE_MS,
                                    .support_ms = STORE_SUPPORT_MS,
                                    .heartbeat_ms = STORE_HEARTBEAT_MS,
+                                   .stall_ms = STORE_GRAY_MS,
                                    .cache_bytes_max = GROUP_RAFT_CACHE_BYTES,
                                    .uncommitted_bytes_max = GROUP_COMMAND_BYTES_MAX};
     env_random(store->env, &config->seed, sizeof config->seed);
