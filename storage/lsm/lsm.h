@@ -28,9 +28,12 @@
  *  5. Compaction writes what it read: rows and their hash in = out + dropped, checked before the
  *     edit.
  *
- * Cores: struct lsm is its core's; snapshots and scans are anybody's, one at a time. lsm_node may
- * be used from anywhere. Failures: 58030 and XX001 from reading; a failed flush or edit is
- * reported to lsm_node_config.on_fatal.
+ * Cores: struct lsm is its core's; snapshots and scans are anybody's, one at a time. lsm_node may be
+ * used from anywhere.
+ *
+ * Failures: 58030 and XX001 from reading; a failed flush or edit is reported to
+ * lsm_node_config.on_fatal. A full disk (53100) is not a failure: memtables stay in memory until
+ * there is room, lsm_flush says so to its caller, edits wait.
  */
 #ifndef CAIRN_STORAGE_LSM_LSM_H
 #define CAIRN_STORAGE_LSM_LSM_H

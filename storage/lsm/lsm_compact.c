@@ -243,7 +243,8 @@ static void compact_in_background(struct task *task, void *arg)
             code = lsm_run_compaction(task, lsm, &pick, &err);
         lsm_slot_give(lsm->node);
     }
-    if (code)
+    /* On a full disk the runs stay as they are: the next flush asks again. */
+    if (code && code != ERR_DISK_FULL)
         lsm_fail(lsm->node, &err);
     lsm->compacting = false;
     lsm_background_done(lsm);

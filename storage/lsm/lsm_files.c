@@ -228,8 +228,8 @@ int lsm_replace(struct task *task, struct lsm *lsm, const struct manifest_file *
     struct manifest_edit *edit = take_edit ? take_edit : manifest_edit_create();
     uint64_t *old = NULL;
     size_t n_old = list_numbers(lsm->version, &old);
-    /* Forgotten and put anew: `flushed` becomes index even where it was beyond (a replica that lost its
-     * log may hold more than the one that refills it has applied so far). */
+    /* Forgotten and put anew: `flushed` becomes index even where it was beyond (a replica that lost
+     * its log may hold more than the one that refills it has applied so far). */
     manifest_edit_tablet_drop(edit, lsm->id);
     put_tablet(edit, lsm);
     for (size_t i = 0; i < n_files; i++)

@@ -6,6 +6,8 @@
 /* Frozen memtables become one run. The job works on memtables nobody changes; the edit and the
  * new version are the core's. One flush a tablet at a time. */
 
+enum { RETRY_NS = 500000000 };
+
 struct flush_job {
     struct lsm_node *node;
     struct lsm_schema *schema;
@@ -191,9 +193,9 @@ int lsm_flush_frozen(struct task *task, struct lsm *lsm, struct err *err)
         code = flush_some(task, lsm, err);
     lsm->flushing = false;
     wait_queue_wake_all(&lsm->idle);
-    if (code)
+    if (code && code != ERR_DISK_FULL)
         lsm_fail(lsm->node, err);
-    else if (!lsm->closing && !atomic_load(&lsm->dropped))
+    else if (!code && !lsm->closing && !atomic_load(&lsm->dropped))
         lsm_schedule_compaction(lsm);
     return code;
 }
@@ -202,7 +204,13 @@ static void flush_in_background(struct task *task, void *arg)
 {
     struct lsm *lsm = arg;
     struct err err; /* reported through on_fatal */
-    (void)!lsm_flush_frozen(task, lsm, &err);
+    int code = lsm_flush_frozen(task, lsm, &err);
+    /* On a full disk the memtables stay where they are until there is room again. */
+    while (code == ERR_DISK_FULL && !lsm->closing && !atomic_load(&lsm->dropped)) {
+        if (task_sleep(task, RETRY_NS, &err) != 0)
+            break;
+        code = lsm_flush_frozen(task, lsm, &err);
+    }
     lsm_background_done(lsm);
 }
 

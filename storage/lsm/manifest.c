@@ -8,10 +8,18 @@
 #include "base/crc32c.h"
 #include "storage/lsm/manifest_int.h"
 
-enum { PATH_BYTES = 512, VERSION = 1, REWRITE_BYTES_MIN = 1 << 20 };
+enum {
+    PATH_BYTES = 512,
+    VERSION = 1,
+    REWRITE_BYTES_MIN = 1 << 20,
+    GROW_BYTES = 64 << 10,     /* the log's files grow by this, ahead of the writes */
+    BALLAST_BYTES = 256 << 10, /* given up when the disk is full at start */
+    RETRY_NS = 500000000,      /* how often a full disk is tried again */
+};
 static const char magic[8] = "CAIRNMAN";
 
 struct manifest_commit {
+    struct manifest *manifest;
     struct manifest_commit *next;
     struct manifest_edit *edit;
     struct task *task;
@@ -32,6 +40,7 @@ struct manifest {
     struct manifest_state state;
     struct manifest_commit *head, **tail;
     bool lane_busy;
+    bool closing;
     struct manifest_stats stats;
 
     /* the lane's */
@@ -39,6 +48,7 @@ struct manifest {
     uint64_t generation;
     uint64_t end;     /* of the log */
     uint64_t durable; /* synced in both copies */
+    uint64_t allocated; /* of both copies */
     uint64_t next_record;
     uint64_t full_bytes; /* of the first record */
     bool failed;
@@ -163,6 +173,21 @@ static int remove_generation(struct task *task, struct manifest *m, uint64_t gen
     return 0;
 }
 
+/* Room for the log up to m->end, before anything is written: a full disk then costs nothing. */
+static int reserve(struct task *task, struct manifest *m, struct err *err)
+{
+    if (m->end <= m->allocated)
+        return 0;
+    uint64_t want = (m->end + GROW_BYTES + GROW_BYTES - 1) / GROW_BYTES * GROW_BYTES;
+    for (int i = 0; i < 2; i++) {
+        int code = file_allocate(task, m->copies[i], want, err);
+        if (code)
+            return code;
+    }
+    m->allocated = want;
+    return 0;
+}
+
 /* Writes the whole state as a new generation, then removes the one before. */
 static int rewrite(struct task *task, struct manifest *m, struct err *err)
 {
@@ -176,7 +201,7 @@ static int rewrite(struct task *task, struct manifest *m, struct err *err)
     m->generation++;
     m->next_record = 1;
     m->end = MANIFEST_HEADER_BYTES;
-    m->durable = 0;
+    m->durable = m->allocated = 0;
     uint8_t *head = buf_extend(&out, MANIFEST_HEADER_BYTES);
     memset(head, 0, MANIFEST_HEADER_BYTES);
     memcpy(head, magic, 8);
@@ -193,6 +218,8 @@ static int rewrite(struct task *task, struct manifest *m, struct err *err)
         code = file_open(task, path, FILE_READ | FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &result,
                          &m->copies[i], err);
     }
+    if (code == 0)
+        code = reserve(task, m, err);
     if (code == 0)
         code = write_both(task, m, &out, 0, err);
     char dir[PATH_BYTES];
@@ -226,8 +253,11 @@ static int write_blob(struct task *task, struct manifest *m, struct manifest_blo
     file_close(task, file);
     if (code == 0)
         code = fs_sync_dir(task, dir, err);
-    if (code)
+    if (code) {
+        struct err second; /* what stays is an orphan, removed at the next start */
+        (void)!fs_unlink(task, path, &result, &second);
         return code;
+    }
     buf_put_u8(body, MF_GROUP_FILE);
     buf_put_varint(body, blob->group);
     buf_put_varint(body, blob->index);
@@ -237,19 +267,39 @@ static int write_blob(struct task *task, struct manifest *m, struct manifest_blo
     return 0;
 }
 
+/* One edit as a record: its operations, and those that name the files its big states went to. */
+static int encode_edit(struct task *task, struct manifest *m, struct manifest_edit *edit,
+                       struct buf *out, struct err *err)
+{
+    buf_reset(&edit->full);
+    buf_put(&edit->full, edit->body.data, edit->body.len);
+    for (struct manifest_blob *b = edit->blobs; b; b = b->next) {
+        int code = write_blob(task, m, b, &edit->full, err);
+        if (code)
+            return code;
+    }
+    encode_record(m, &edit->full, out);
+    return 0;
+}
+
+/* *untouched: the log's files are as they were, and the same edits may be tried again. */
 static int write_edits(struct task *task, struct manifest *m, struct manifest_commit *list,
-                       struct err *err)
+                       bool *untouched, struct err *err)
 {
     struct buf out = {0};
-    uint64_t at = m->end;
+    uint64_t at = m->end, number = m->next_record;
     int code = 0;
-    for (struct manifest_commit *c = list; c && code == 0; c = c->next) {
-        for (struct manifest_blob *b = c->edit->blobs; b && code == 0; b = b->next)
-            code = write_blob(task, m, b, &c->edit->body, err);
-        encode_record(m, &c->edit->body, &out);
-    }
+    for (struct manifest_commit *c = list; c && code == 0; c = c->next)
+        code = encode_edit(task, m, c->edit, &out, err);
     if (code == 0)
+        code = reserve(task, m, err);
+    *untouched = code != 0;
+    if (code) {
+        m->end = at;
+        m->next_record = number;
+    } else {
         code = write_both(task, m, &out, at, err);
+    }
     buf_done(&out);
     return code;
 }
@@ -260,7 +310,7 @@ static void apply_edits(struct manifest *m, struct manifest_commit *list, struct
 {
     lock_take(&m->lock);
     for (struct manifest_commit *c = list; c; c = c->next) {
-        bool ok = manifest_state_apply(&m->state, c->edit->body.data, c->edit->body.len);
+        bool ok = manifest_state_apply(&m->state, c->edit->full.data, c->edit->full.len);
         assert(ok);
         m->stats.edits++;
     }
@@ -310,21 +360,56 @@ static void answer(struct manifest_commit *list, int code, const struct err *err
     }
 }
 
+/* The disk is full: the edits wait at the head of the queue, in their order, until somebody who waits
+ * for one starts the lane again. */
+static void put_back(struct manifest *m, struct manifest_commit *list)
+{
+    struct manifest_commit *last = list;
+    while (last->next)
+        last = last->next;
+    lock_take(&m->lock);
+    last->next = m->head;
+    if (!m->head)
+        m->tail = &last->next;
+    m->head = list;
+    m->lane_busy = false;
+    m->stats.waits_for_space++;
+    lock_give(&m->lock);
+}
+
+static struct manifest_commit *take_queue(struct manifest *m)
+{
+    lock_take(&m->lock);
+    struct manifest_commit *list = m->head;
+    m->head = NULL;
+    m->tail = &m->head;
+    if (!list)
+        m->lane_busy = false;
+    lock_give(&m->lock);
+    return list;
+}
+
+static void rewrite_when_long(struct task *task, struct manifest *m)
+{
+    if (m->end <= REWRITE_BYTES_MIN || m->end <= 4 * m->full_bytes)
+        return;
+    /* A failure is reported by the next commit; those before are durable. */
+    if (rewrite(task, m, &m->failure) != 0)
+        m->failed = true;
+}
+
 static void drain(struct task *task, void *arg)
 {
     struct manifest *m = arg;
-    for (;;) {
-        lock_take(&m->lock);
-        struct manifest_commit *list = m->head;
-        m->head = NULL;
-        m->tail = &m->head;
-        if (!list)
-            m->lane_busy = false;
-        lock_give(&m->lock);
-        if (!list)
-            return;
+    struct manifest_commit *list;
+    while ((list = take_queue(m))) {
         struct err err;
-        int code = m->failed ? m->failure.code : write_edits(task, m, list, &err);
+        bool untouched = false;
+        int code = m->failed ? m->failure.code : write_edits(task, m, list, &untouched, &err);
+        if (code == ERR_DISK_FULL && untouched && !m->closing) {
+            put_back(m, list);
+            return;
+        }
         if (code && !m->failed) {
             m->failed = true; /* what reached the disk is unknown: nothing more is promised */
             m->failure = err;
@@ -333,12 +418,20 @@ static void drain(struct task *task, void *arg)
             struct buf dropped, dropped_ckp;
             apply_edits(m, list, &dropped, &dropped_ckp);
             remove_dropped(task, m, &dropped, &dropped_ckp);
-            if (m->end > REWRITE_BYTES_MIN && m->end > 4 * m->full_bytes &&
-                rewrite(task, m, &m->failure) != 0)
-                m->failed = true; /* the next commit reports it; these are durable */
+            rewrite_when_long(task, m);
         }
         answer(list, code, &m->failure);
     }
+}
+
+static void start_lane(struct manifest *m)
+{
+    lock_take(&m->lock);
+    bool start = !m->lane_busy && m->head;
+    m->lane_busy |= start;
+    lock_give(&m->lock);
+    if (start)
+        lane_post(m->lane, drain, m);
 }
 
 struct manifest_commit *manifest_commit_start(struct task *task, struct manifest *m,
@@ -349,20 +442,22 @@ struct manifest_commit *manifest_commit_start(struct task *task, struct manifest
     c->edit = take_edit;
     c->task = task;
     lock_take(&m->lock);
+    c->manifest = m;
     *m->tail = c;
     m->tail = &c->next;
-    bool start = !m->lane_busy;
-    m->lane_busy = true;
     lock_give(&m->lock);
-    if (start)
-        lane_post(m->lane, drain, m);
+    start_lane(m);
     return c;
 }
 
 int manifest_commit_wait(struct task *task, struct manifest_commit *c, struct err *err)
 {
-    while (!c->ended)
-        task_park_always(task);
+    task_mask(task); /* the edit is queued: its outcome is waited for whatever happens */
+    while (!c->ended) {
+        if (task_park(task, env_mono_ns(task->env) + RETRY_NS) == PARK_TIMEOUT)
+            start_lane(c->manifest);
+    }
+    task_unmask(task);
     int code = c->code;
     if (code)
         *err = c->err;
@@ -500,6 +595,36 @@ static int list_generations(struct task *task, struct manifest *m, uint64_t **ou
     return 0;
 }
 
+static int make_ballast(struct task *task, const char *path, struct err *err)
+{
+    enum fs_result result;
+    struct file *file = NULL;
+    int code = file_open(task, path, FILE_WRITE | FILE_CREATE, &result, &file, err);
+    if (code == 0) {
+        code = file_allocate(task, file, BALLAST_BYTES, err);
+        file_close(task, file);
+    }
+    return code == ERR_DISK_FULL ? 0 : code; /* next time */
+}
+
+/* On a full disk the ballast makes room for the new generation; the old one goes after it. */
+static int rewrite_at_start(struct task *task, struct manifest *m, struct err *err)
+{
+    char path[PATH_BYTES];
+    enum fs_result result;
+    sub_dir(m, "manifest/ballast", path, sizeof path);
+    uint64_t generation = m->generation;
+    int code = rewrite(task, m, err);
+    if (code == ERR_DISK_FULL) {
+        code = fs_unlink(task, path, &result, err);
+        if (code == 0 && result == FS_NOT_FOUND)
+            return err_set(err, ERR_DISK_FULL, "the disk of the store is full");
+        m->generation = generation;
+        return code ? code : rewrite(task, m, err);
+    }
+    return code ? code : make_ballast(task, path, err);
+}
+
 static int load_log(struct task *task, struct manifest *m, struct err *err)
 {
     uint64_t *list = NULL;
@@ -522,7 +647,7 @@ static int load_log(struct task *task, struct manifest *m, struct err *err)
         code = err_set(err, ERR_DATA_CORRUPTED, "no generation of the manifest can be read");
     m->generation = n ? list[n - 1] : 0;
     if (code == 0)
-        code = rewrite(task, m, err);
+        code = rewrite_at_start(task, m, err);
     for (size_t i = 0; i + 1 < n && code == 0; i++)
         code = remove_generation(task, m, list[i], err);
     free(list);
@@ -611,6 +736,7 @@ int manifest_open(struct task *task, const char *dir, struct manifest **out, str
 
 void manifest_close(struct task *task, struct manifest *m)
 {
+    m->closing = true; /* nobody waits any more */
     if (m->lane)
         lane_close(task, m->lane);
     close_copies(task, m);

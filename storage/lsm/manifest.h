@@ -97,8 +97,8 @@ void manifest_edit_group_put(struct manifest_edit *edit, uint32_t group, uint64_
                              const void *state, size_t state_len);
 void manifest_edit_group_drop(struct manifest_edit *edit, uint32_t group);
 
-/* Durable when it returns 0; takes the edit in any case. From a fiber. An error is fatal for
- * the store: what reached the disk is unknown. */
+/* Durable when it returns 0; takes the edit in any case. From a fiber; not cancelable. Waits while
+ * the disk is full. An error is fatal for the store: what reached the disk is unknown. */
 int manifest_commit(struct task *task, struct manifest *manifest, struct manifest_edit *take_edit,
                     struct err *err) MUST_CHECK;
 
@@ -139,6 +139,7 @@ struct manifest_stats {
     uint64_t edits, bytes, rewrites, generation;
     uint64_t repaired_records; /* read from the second copy at recovery */
     uint64_t orphans_removed;
+    uint64_t waits_for_space; /* how often a full disk held edits back */
 };
 void manifest_stats_get(struct manifest *manifest, struct manifest_stats *out);
 

@@ -94,6 +94,7 @@ struct manifest_blob {
 
 struct manifest_edit {
     struct buf body;
+    struct buf full; /* with the operations of blobs; the lane's */
     struct manifest_blob *blobs;
 };
 

@@ -385,6 +385,7 @@ void manifest_edit_destroy(struct manifest_edit *edit)
         edit->blobs = next;
     }
     buf_done(&edit->body);
+    buf_done(&edit->full);
     free(edit);
 }
 

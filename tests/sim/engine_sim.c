@@ -66,7 +66,7 @@ struct world {
     uint64_t applied[GROUPS + 1];
     uint32_t in_flight;
     bool checkpointing;
-    uint64_t verified_rows, restarts, checkpoints, refused_reads, quarantines, flips[3];
+    uint64_t verified_rows, restarts, checkpoints, refused_reads, quarantines, flips[3], disk_full;
 };
 
 static const char *const root_dirs[] = {"wal", "store"};
@@ -356,7 +356,7 @@ static void recover(struct world *w, struct task *task)
     struct wal_config wal_config = {.segment_bytes = 32 << 10,
                                     .log_bytes_max = 128 << 10,
                                     .cache_bytes_max = 4 << 10,
-                                    .ballast_bytes = 8 << 10};
+                                    .ballast_bytes = 64 << 10};
     struct lsm_node_config lsm_config = {.memtable_bytes_one = 64 << 10,
                                          .memtable_bytes_max = 128 << 10,
                                          .file_bytes_max = 32 << 10,
@@ -496,8 +496,18 @@ static void append_some(struct world *w, struct task *task, uint32_t g)
     }
     for (uint32_t i = 0; i < n; i++)
         raft_entry_unref(entries[i]);
+    w->disk_full += result == WAL_DISK_FULL;
     if (result == WAL_STOPPED)
         give_up(w, task);
+}
+
+/* A full disk is no failure: what could not be done is tried again later. */
+static bool done_or_full(struct world *w, struct task *task, int code)
+{
+    if (code != 0 && code != ERR_DISK_FULL)
+        give_up(w, task);
+    w->disk_full += code != 0;
+    return code == 0;
 }
 
 static void checkpoint(struct world *w, struct task *task, uint32_t g)
@@ -510,8 +520,12 @@ static void checkpoint(struct world *w, struct task *task, uint32_t g)
     buf_put_le64(&state, hash_prefix(group, at));
     for (uint32_t i = 0; g == 2 && i < 5000; i++)
         buf_put_u8(&state, (uint8_t)i); /* too big for the manifest itself */
-    for (int t = 0; t < TABLETS; t++)
-        MUST(lsm_flush(task, w->tablets[g][t], &err));
+    for (int t = 0; t < TABLETS; t++) {
+        if (!done_or_full(w, task, lsm_flush(task, w->tablets[g][t], &err))) {
+            buf_done(&state);
+            return;
+        }
+    }
     for (int t = 0; t < TABLETS; t++) {
         uint64_t from = lsm_unflushed_from(w->tablets[g][t]);
         rt_check(from == 0 || from > at);
@@ -521,8 +535,8 @@ static void checkpoint(struct world *w, struct task *task, uint32_t g)
     MUST(manifest_commit(task, lsm_node_manifest(w->node), edit, &err));
     buf_done(&state);
     struct wal_write mark = {.group = g, .op = WAL_TRUNCATE, .index = at, .term = group->terms[at]};
-    MUST(wal_append_wait(task, w->wal, &mark, &err));
-    w->checkpoints++;
+    if (done_or_full(w, task, wal_append_wait(task, w->wal, &mark, &err)))
+        w->checkpoints++;
 }
 
 static void run_checkpoints(struct task *task, void *arg)
@@ -536,7 +550,8 @@ static void run_checkpoints(struct task *task, void *arg)
             continue;
         switch (prng_below(&w->prng, 4)) {
         case 0:
-            MUST(lsm_compact(task, w->tablets[g][prng_below(&w->prng, TABLETS)], &err));
+            (void)done_or_full(
+                w, task, lsm_compact(task, w->tablets[g][prng_below(&w->prng, TABLETS)], &err));
             break;
         case 1: {
             struct wal_pin pins[4];
@@ -613,6 +628,9 @@ static void run_boot(struct world *w, bool injured)
         faults.write_fail = 0.002;
     if (injured && prng_below(&w->prng, 6) == 0)
         faults.read_fail = 0.002;
+    /* A small disk fills up; the last boot has room again. */
+    if (injured && w->seed % 3 == 0)
+        faults.capacity_bytes = 900000 + prng_below(&w->prng, 600000);
     sim_disk_set(w->sim, 0, &faults);
     w->boot++;
     w->dead = w->quiet = false;
@@ -647,13 +665,14 @@ static void run_seed(uint64_t seed, bool verbose)
     run_boot(w, false);
     if (verbose)
         printf("seed %llu: entries %llu/%llu/%llu rows verified %llu checkpoints %llu refused %llu "
-               "quarantined %llu flips %llu/%llu/%llu trace %016llx\n",
+               "quarantined %llu flips %llu/%llu/%llu full %llu trace %016llx\n",
                (unsigned long long)seed, (unsigned long long)w->groups[1].last,
                (unsigned long long)w->groups[2].last, (unsigned long long)w->groups[3].last,
                (unsigned long long)w->verified_rows, (unsigned long long)w->checkpoints,
                (unsigned long long)w->refused_reads, (unsigned long long)w->quarantines,
                (unsigned long long)w->flips[0], (unsigned long long)w->flips[1],
-               (unsigned long long)w->flips[2], (unsigned long long)sim_trace_hash(w->sim));
+               (unsigned long long)w->flips[2], (unsigned long long)w->disk_full,
+               (unsigned long long)sim_trace_hash(w->sim));
     rt_check(flips || w->verified_rows > 0);
     for (int g = 1; g <= GROUPS; g++) {
         free(w->groups[g].entries);
