@@ -2,9 +2,8 @@
  *
  *     LOCK       held by the running server
  *     IDENTITY   the file below, replaced as a whole
- *     log/       segments of the write-ahead log
- *     lsm/       manifest and ssts
- *     snap/      state store checkpoints and snapshots being received
+ *     log/       segments of the write-ahead log (storage/wal)
+ *     manifest/ sst/ state/   files of tablets, checkpoints of groups (storage/lsm)
  *
  *     IDENTITY (little endian)
  *      0  8 bytes "CAIRNSTO"     8  u32 format version (1)     12  u32 crc32c of everything from 16
