@@ -768,7 +768,7 @@ static int find_zone(struct func_call *call, const struct bytes_view *v, struct 
         }
     }
     if (!out->zone)
-        out->zone = tz_posix(name, v->len, call->keep);
+        out->zone = tz_posix(name, v->len, call->arena);
     if (!out->zone)
         return err_set(err, ERR_INVALID_PARAMETER_VALUE, "time zone \"%.*s\" not recognized",
                        (int)v->len, name);

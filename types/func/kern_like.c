@@ -13,6 +13,8 @@ struct piece {
 struct like_state {
     struct func_state base;
     struct bytes_view pattern; /* what it was made from */
+    uint8_t *bytes;            /* room of `cap`: the pattern, then its pieces' text */
+    uint32_t cap;
     uint8_t *text;
     bool simple;     /* pieces and % only */
     bool from_start; /* the first piece is anchored */
@@ -139,16 +141,24 @@ static int match_general(const uint8_t *s, const uint8_t *s_end, const uint8_t *
     }
 }
 
+/* The state is made anew in place when the pattern changes (a parameter of an apply). */
 static struct like_state *get_state(struct func_call *call, const struct bytes_view *pattern)
 {
     struct like_state *st = (struct like_state *)*call->state;
     if (st && view_equal(&st->pattern, pattern))
         return st;
-    st = arena_new(call->keep, struct like_state);
-    st->pattern = view_copy(call->keep, view_data(pattern), pattern->len);
-    st->text = arena_alloc(call->keep, pattern->len + 1);
-    cut_pattern(st, view_data(pattern), pattern->len);
-    *call->state = &st->base;
+    if (!st) {
+        st = arena_new(call->keep, struct like_state);
+        *call->state = &st->base;
+    }
+    if (st->cap < 2 * pattern->len + 2) {
+        st->cap = 4 * pattern->len + 64;
+        st->bytes = arena_alloc(call->keep, st->cap);
+    }
+    memmove(st->bytes, view_data(pattern), pattern->len);
+    st->pattern = view_of(st->bytes, pattern->len);
+    st->text = st->bytes + pattern->len;
+    cut_pattern(st, view_data(&st->pattern), pattern->len);
     return st;
 }
 

@@ -18,7 +18,7 @@ enum { GROUPS_MAX = 100, FLAG_EXPANDED = 1 << 20 }; /* FLAG_: ours, beside libtr
 
 struct regex_state {
     struct func_state base;
-    struct bytes_view pattern;
+    struct buf pattern;
     int flags;
     bool compiled;
     locale_t locale;
@@ -294,6 +294,7 @@ static void drop_state(struct func_state *state)
 {
     struct regex_state *st = (struct regex_state *)state;
     drop_regex(st);
+    buf_done(&st->pattern);
     if (st->locale)
         freelocale(st->locale);
     st->locale = (locale_t)0;
@@ -309,6 +310,12 @@ static int run_regex(struct regex_state *st, const wchar_t *text, size_t n, size
     return rc;
 }
 
+static bool same_pattern(const struct regex_state *st, const struct bytes_view *pattern)
+{
+    return st->pattern.len == pattern->len &&
+           (pattern->len == 0 || memcmp(st->pattern.data, view_data(pattern), pattern->len) == 0);
+}
+
 static int get_regex(struct func_call *call, const struct bytes_view *pattern, int flags,
                      struct regex_state **out, struct err *err)
 {
@@ -322,7 +329,7 @@ static int get_regex(struct func_call *call, const struct bytes_view *pattern, i
     *out = st;
     if (!st->locale)
         return err_set(err, ERR_SYSTEM_ERROR, "the C library has no locale C.UTF-8");
-    if (st->compiled && st->flags == flags && view_equal(&st->pattern, pattern))
+    if (st->compiled && st->flags == flags && same_pattern(st, pattern))
         return 0;
     drop_regex(st);
     locale_t before = uselocale(st->locale);
@@ -330,7 +337,8 @@ static int get_regex(struct func_call *call, const struct bytes_view *pattern, i
     uselocale(before);
     if (rc)
         return rc;
-    st->pattern = view_copy(call->keep, view_data(pattern), pattern->len);
+    buf_reset(&st->pattern);
+    buf_put(&st->pattern, view_data(pattern), pattern->len);
     st->flags = flags;
     st->compiled = true;
     return 0;
