@@ -2,7 +2,7 @@
  *
  *   cairnctl status --url http://host:port [--json]
  *
- * Reads GET /status of one node (server/node/status.h says its form) and prints nodes, groups and tablets. Plain blocking sockets: this
+ * Reads GET /status of one node (server/http/http.h) and prints nodes, groups and tablets. Plain blocking sockets: this
  * is a program of its own that does one thing and ends. Exit status: 0 fine, 1 the node cannot be asked, 2 wrong usage.
  */
 #include <netdb.h>

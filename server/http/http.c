@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/metric.h"
+#include "raft/raft.h"
 #include "server/node/node.h"
 #include "storage/placement/join_list.h"
 #include "storage/tablet/store.h"
@@ -47,8 +48,9 @@ static void put_nodes(struct task *task, struct node *node, struct arena *arena,
     if (placement_nodes(task, node->placement, arena, &nodes, &n, &err))
         n = 0;
     for (size_t i = 0; i < n; i++) {
-        buf_printf(out, "%s{\"id\":%u,\"alive\":%s", i ? "," : "", nodes[i].id,
-                   store_node_alive(node->store, nodes[i].id) ? "true" : "false");
+        buf_printf(out, "%s{\"id\":%u,\"alive\":%s,\"self\":%s", i ? "," : "", nodes[i].id,
+                   store_node_alive(node->store, nodes[i].id) ? "true" : "false",
+                   nodes[i].id == store_node_id(node->store) ? "true" : "false");
         put_member(out, "rpc", nodes[i].rpc, false);
         put_member(out, "sql", nodes[i].sql, false);
         put_member(out, "http", nodes[i].http, false);
@@ -57,21 +59,45 @@ static void put_nodes(struct task *task, struct node *node, struct arena *arena,
     buf_put_u8(out, ']');
 }
 
-static void put_group(const struct store_group_status *g, bool first, struct buf *out)
+/* The table or index a storage belongs to. */
+static const char *storage_name(const struct catalog *catalog, uint64_t storage)
 {
-    static const char *const roles[] = {"follower", "pre-candidate", "candidate", "leader"};
+    static const char *const fixed[] = {"", "catalog objects", "catalog names", "catalog counters", "sequences"};
+    if (storage >= CATALOG_OBJECT && storage <= CATALOG_SEQUENCE)
+        return fixed[storage];
+    for (uint32_t i = 0; catalog && i < catalog_count(catalog); i++) {
+        const struct cat_object *obj = catalog_nth(catalog, i);
+        if (!obj->relation)
+            continue;
+        if (obj->relation->storage == storage)
+            return obj->name;
+        for (uint32_t k = 0; k < obj->relation->n_indexes; k++)
+            if (obj->relation->indexes[k].storage == storage)
+                return obj->relation->indexes[k].name;
+    }
+    return "";
+}
+
+static void put_group(const struct store_group_status *g, const struct catalog *catalog, bool first, struct buf *out)
+{
+    static const char *const roles[] = {[RAFT_FOLLOWER] = "follower", [RAFT_PRECANDIDATE] = "pre-candidate",
+                                        [RAFT_CANDIDATE] = "candidate", [RAFT_LEADER] = "leader"};
     buf_printf(out, "%s{\"id\":%u,\"core\":%u,\"role\":\"%s\",\"leader\":%u,\"term\":%llu,\"applied\":%llu,"
-               "\"committed\":%llu,\"last\":%llu,\"checkpoint\":%llu,\"replicas\":[",
-               first ? "" : ",", g->group_id, g->core, g->role < 4 ? roles[g->role] : "?", g->leader_node,
-               (unsigned long long)g->term, (unsigned long long)g->applied_index, (unsigned long long)g->commit_index,
-               (unsigned long long)g->last_index, (unsigned long long)g->checkpoint_index);
+               "\"committed\":%llu,\"last\":%llu,\"checkpoint\":%llu,\"quarantined\":%s,\"replicas\":[",
+               first ? "" : ",", g->group_id, g->core, g->role < sizeof roles / sizeof *roles ? roles[g->role] : "?",
+               g->leader_node, (unsigned long long)g->term, (unsigned long long)g->applied_index,
+               (unsigned long long)g->commit_index, (unsigned long long)g->last_index,
+               (unsigned long long)g->checkpoint_index, g->quarantine ? "true" : "false");
     for (uint8_t i = 0; i < g->n_replicas; i++)
         buf_printf(out, "%s%u", i ? "," : "", g->nodes[i]);
     buf_put_text(out, "],\"tablets\":[");
-    for (uint32_t i = 0; i < g->n_tablets; i++)
-        buf_printf(out, "%s{\"storage\":%llu,\"shard\":%u,\"rows\":%llu,\"bytes\":%llu}", i ? "," : "",
-                   (unsigned long long)g->tablets[i].storage, g->tablets[i].shard,
-                   (unsigned long long)g->tablets[i].rows, (unsigned long long)g->tablets[i].bytes);
+    for (uint32_t i = 0; i < g->n_tablets; i++) {
+        const struct store_tablet_status *t = &g->tablets[i];
+        buf_printf(out, "%s{\"storage\":%llu,\"shard\":%u,\"rows\":%llu,\"bytes\":%llu", i ? "," : "",
+                   (unsigned long long)t->storage, t->shard, (unsigned long long)t->rows, (unsigned long long)t->bytes);
+        put_member(out, "table", storage_name(catalog, t->storage), false);
+        buf_put_u8(out, '}');
+    }
     buf_put_text(out, "]}");
 }
 
@@ -83,8 +109,11 @@ static void put_groups(struct task *task, struct node *node, struct arena *arena
     buf_put_text(out, ",\"groups\":[");
     if (store_status(task, node->store, arena, &groups, &n, &err))
         n = 0;
+    uint64_t number;
+    struct catalog *catalog = node_catalog_get(node->sql.catalog, &number);
     for (size_t i = 0; i < n; i++)
-        put_group(&groups[i], i == 0, out);
+        put_group(&groups[i], catalog, i == 0, out);
+    catalog_unref(catalog);
     buf_put_u8(out, ']');
 }
 
