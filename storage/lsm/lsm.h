@@ -28,8 +28,8 @@
  *  5. Compaction writes what it read: rows and their hash in = out + dropped, checked before the
  *     edit.
  *
- * Cores: struct lsm is its core's; snapshots and scans are anybody's, one at a time. lsm_node may be
- * used from anywhere.
+ * Cores: struct lsm is its core's; snapshots and scans are anybody's, one at a time. lsm_node may
+ * be used from anywhere.
  *
  * Failures: 58030 and XX001 from reading; a failed flush or edit is reported to
  * lsm_node_config.on_fatal. A full disk (53100) is not a failure: memtables stay in memory until
@@ -125,8 +125,8 @@ struct lsm_write {
 /* `index`: of the log entry, not falling. Bytes are copied. Never waits. */
 void lsm_write(struct lsm *lsm, uint64_t index, const struct lsm_write *write);
 
-/* While held the memtable is not frozen, so that the writes of one (very large) entry may be spread over
- * turns of the core: invariant 4. lsm_flush waits for the release. Drop and close need none. */
+/* While held the memtable is not frozen, so that the writes of one (very large) entry may be spread
+ * over turns of the core: invariant 4. lsm_flush waits for the release. Drop and close need none. */
 void lsm_hold(struct lsm *lsm, bool held);
 
 /* Lowest log index that only memory holds; 0 = none. A checkpoint at C needs 0 or > C. */

@@ -184,9 +184,14 @@ static void install_files(struct lsm *lsm, const struct manifest_file *files, si
 
 static void drop_memtables(struct lsm *lsm)
 {
-    lsm_freeze(lsm);
+    struct lsm_node *node = lsm->node;
+    memtable_unref(lsm->mem);
+    lsm->mem = memtable_create();
+    atomic_fetch_add(&node->mem_bytes, memtable_bytes(lsm->mem) - lsm->mem_charged);
+    lsm->mem_charged = memtable_bytes(lsm->mem);
+    atomic_store(&lsm->mem_bytes, 0);
     for (size_t i = 0; i < lsm->n_frozen; i++) {
-        atomic_fetch_sub(&lsm->node->frozen_bytes, memtable_bytes(lsm->frozen[i]));
+        atomic_fetch_sub(&node->frozen_bytes, memtable_bytes(lsm->frozen[i]));
         memtable_unref(lsm->frozen[i]);
     }
     lsm->n_frozen = 0;

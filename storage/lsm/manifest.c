@@ -360,8 +360,8 @@ static void answer(struct manifest_commit *list, int code, const struct err *err
     }
 }
 
-/* The disk is full: the edits wait at the head of the queue, in their order, until somebody who waits
- * for one starts the lane again. */
+/* The disk is full: the edits wait at the head of the queue, in their order, until somebody who
+ * waits for one starts the lane again. */
 static void put_back(struct manifest *m, struct manifest_commit *list)
 {
     struct manifest_commit *last = list;

@@ -619,7 +619,7 @@ static bool is_dead(struct sim *sim, void *arg)
     return ((struct world *)arg)->dead;
 }
 
-static void run_boot(struct world *w, bool injured)
+static void run_boot(struct world *w, bool injured, bool last)
 {
     struct sim_disk_faults faults = {0};
     if (injured && prng_below(&w->prng, 4) == 0)
@@ -637,7 +637,7 @@ static void run_boot(struct world *w, bool injured)
     w->in_flight = 0;
     sim_node_start(w->sim, 0, node_main, w);
     static const uint64_t spans[] = {1500 * SIM_MS, 1500 * SIM_MS, 30 * SIM_MS, 4 * SIM_MS};
-    uint64_t ns = prng_below(&w->prng, spans[prng_below(&w->prng, 4)]);
+    uint64_t ns = last ? SIM_SECOND : prng_below(&w->prng, spans[prng_below(&w->prng, 4)]);
     sim_run_until(w->sim, is_dead, w, ns);
     sim_node_crash(w->sim, 0);
     w->restarts++;
@@ -657,12 +657,12 @@ static void run_seed(uint64_t seed, bool verbose)
     }
     bool flips = seed % 4 == 0;
     for (int boot = 0; boot < 16; boot++) {
-        run_boot(w, seed % 2);
+        run_boot(w, seed % 2, false);
         if (flips && boot > 2 && prng_below(&w->prng, 2))
             flip_bits(w);
     }
     /* A last start without faults: everything must be found. */
-    run_boot(w, false);
+    run_boot(w, false, true);
     if (verbose)
         printf("seed %llu: entries %llu/%llu/%llu rows verified %llu checkpoints %llu refused %llu "
                "quarantined %llu flips %llu/%llu/%llu full %llu trace %016llx\n",
