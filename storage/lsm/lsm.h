@@ -126,7 +126,8 @@ struct lsm_write {
 void lsm_write(struct lsm *lsm, uint64_t index, const struct lsm_write *write);
 
 /* While held the memtable is not frozen, so that the writes of one (very large) entry may be spread
- * over turns of the core: invariant 4. lsm_flush waits for the release. Drop and close need none. */
+ * over turns of the core: invariant 4. lsm_flush waits for the release. Drop and close need
+ * none. */
 void lsm_hold(struct lsm *lsm, bool held);
 
 /* Lowest log index that only memory holds; 0 = none. A checkpoint at C needs 0 or > C. */

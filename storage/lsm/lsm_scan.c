@@ -250,23 +250,45 @@ static int64_t visible_row(struct lsm_scan *scan, const struct sst_block *b, uin
     return -1;
 }
 
-/* live: bit k = row first + k is visible. Keys are whole within [first, first + n). */
+/* The newest version <= the scan's timestamp of each key, for rows first + [0, n). */
+static void mark_versions(struct lsm_scan *scan, const struct sst_block *b, uint32_t first,
+                          uint32_t n, const hlc_time *ts, uint64_t *live)
+{
+    bool found = false;
+    for (uint32_t k = 0; k < n; k++) {
+        if (sst_block_is_first(b, first + k))
+            found = false;
+        if (found || ts[k] > scan->spec.ts)
+            continue;
+        found = true;
+        if (!sst_block_is_deleted(b, first + k))
+            bit_set(live, k);
+    }
+}
+
+/* live: bit k = row first + k is visible. Keys are whole within [first, first + n), n <=
+ * BATCH_ROWS. */
 static void mark_visible(struct lsm_scan *scan, const struct sst_block *b, uint32_t first,
                          uint32_t n, uint64_t *live)
 {
-    memset(live, 0, BATCH_WORDS * 8);
     if (block_settled(scan, b)) {
         memset(live, 0xff, BATCH_WORDS * 8);
         scan->stats.versions_seen += n;
         return;
     }
-    for (uint32_t row = first; row < first + n;) {
-        uint32_t end = sst_block_key_end(b, row);
-        int64_t seen = visible_row(scan, b, row, end);
-        if (seen >= 0)
-            bit_set(live, (uint32_t)seen - first);
-        row = end;
+    hlc_time ts[BATCH_ROWS];
+    enc_decode(b->ts, first, NULL, n, ts);
+    memset(live, 0, BATCH_WORDS * 8);
+    scan->stats.versions_seen += n;
+    for (uint32_t k = 0; scan->spec.uncertain_limit && k < n; k++)
+        if (ts[k] > scan->spec.ts && ts[k] <= scan->spec.uncertain_limit && ts[k] > scan->uncertain)
+            scan->uncertain = ts[k];
+    if (b->first || b->deleted) {
+        mark_versions(scan, b, first, n, ts, live);
+        return;
     }
+    for (uint32_t k = 0; k < n; k++)
+        live[k / 64] |= (uint64_t)(ts[k] <= scan->spec.ts) << (k % 64);
 }
 
 static uint32_t count_bits(const uint64_t *bits, uint32_t n)
