@@ -48,6 +48,15 @@ struct reading {
     const char *unknown_zone;
 };
 
+/* A number that stops growing where no field can be meant any more. */
+enum { NUMBER_MAX = 100000000 };
+
+static int32_t read_int(const char *text, char **end)
+{
+    long v = strtol(text, end, 10);
+    return v > NUMBER_MAX ? NUMBER_MAX : v < -NUMBER_MAX ? -NUMBER_MAX : (int32_t)v;
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -255,20 +264,29 @@ static enum outcome set_year(struct reading *r, int32_t v, size_t digits)
     return set_part(r, HAVE_YEAR, v);
 }
 
+/* 24:00:00 is the end of a day, second 60 the next minute. */
+static enum outcome check_clock(const struct datetime *t)
+{
+    bool end_of_day = t->hour == 24 && t->minute == 0 && t->second == 0 && t->us == 0;
+    bool good = t->minute <= 59 && t->second <= 60 && !(t->second == 60 && t->us > 0) &&
+                (t->hour <= 23 || end_of_day);
+    return good ? OK : BAD_FIELD;
+}
+
 /* hh:mm[:ss[.ffffff]] */
 static enum outcome read_time(struct reading *r, const char *text)
 {
     if (r->have & HAVE_TIME)
         return BAD_SYNTAX;
     char *p;
-    r->t.hour = (int32_t)strtol(text, &p, 10);
+    r->t.hour = read_int(text, &p);
     if (*p != ':')
         return BAD_SYNTAX;
-    r->t.minute = (int32_t)strtol(p + 1, &p, 10);
+    r->t.minute = read_int(p + 1, &p);
     if (*p == ':') {
         if (!is_digit(p[1]))
             return BAD_SYNTAX;
-        r->t.second = (int32_t)strtol(p + 1, &p, 10);
+        r->t.second = read_int(p + 1, &p);
     }
     if (*p == '.') {
         r->t.us = fraction_us(p);
@@ -279,10 +297,9 @@ static enum outcome read_time(struct reading *r, const char *text)
     if (*p)
         return BAD_SYNTAX;
     r->have |= HAVE_TIME;
-    bool end_of_day = r->t.hour == 24 && r->t.minute == 0 && r->t.second == 0 && r->t.us == 0;
-    if (r->t.minute > 59 || r->t.second > 60 || (r->t.second == 60 && r->t.us > 0) ||
-        (r->t.hour > 23 && !end_of_day))
-        return BAD_FIELD;
+    enum outcome o = check_clock(&r->t);
+    if (o)
+        return o;
     if (r->t.us == US_PER_SEC) {
         r->t.us = 0;
         r->t.second++;
@@ -293,7 +310,7 @@ static enum outcome read_time(struct reading *r, const char *text)
 /* A number in a date without separators, by what is known already and the order of dates. */
 static enum outcome read_date_number(struct reading *r, const char *text, size_t digits)
 {
-    int32_t v = atoi(text);
+    int32_t v = read_int(text, NULL);
     unsigned have = r->have & HAVE_DATE;
     bool ymd = r->env->date_order == TYPE_ORDER_YMD, dmy = r->env->date_order == TYPE_ORDER_DMY;
     if (digits == 3 && have == HAVE_YEAR && v >= 1 && v <= 366) {
@@ -374,7 +391,7 @@ static int32_t digits_at(const char *text, size_t at, size_t n)
 {
     char part[16] = "";
     memcpy(part, text + at, n < sizeof part - 1 ? n : sizeof part - 1);
-    return atoi(part);
+    return read_int(part, NULL);
 }
 
 /* A number standing alone: YYYYMMDD (or fewer year digits), hhmm[ss] behind a complete date, or one
@@ -402,7 +419,7 @@ static enum outcome read_number(struct reading *r, char *text)
         r->t.second = digits == 6 ? digits_at(text, 4, 2) : 0;
         r->t.us = point ? fraction_us(point) : 0;
         r->have |= HAVE_TIME;
-        return r->t.hour > 24 || r->t.minute > 59 || r->t.second > 60 ? BAD_FIELD : OK;
+        return check_clock(&r->t);
     }
     return date_done || point || digits > 4 ? BAD_SYNTAX : read_date_number(r, text, digits);
 }
@@ -415,12 +432,12 @@ static enum outcome read_zone(struct reading *r, const char *text)
     int32_t h, m = 0, s = 0;
     size_t digits = strspn(text + 1, "0123456789");
     const char *p = text + 1 + digits;
-    h = atoi(text + 1);
+    h = read_int(text + 1, NULL);
     if (*p == ':') {
-        m = atoi(p + 1);
+        m = read_int(p + 1, NULL);
         p += 1 + strspn(p + 1, "0123456789");
         if (*p == ':') {
-            s = atoi(p + 1);
+            s = read_int(p + 1, NULL);
             p += 1 + strspn(p + 1, "0123456789");
         }
     } else if (digits > 2) {
