@@ -28,6 +28,8 @@ struct compiler {
     const struct expr_compile_options *options;
     struct arena *arena; /* scratch */
     struct buf instrs, operands, consts, params, data, columns;
+    uint32_t *param_regs[2]; /* register + 1 by number: statement's, outer */
+    uint32_t param_caps[2];
     struct frame *frames;
     uint32_t n_frames, frames_cap;
     uint32_t result; /* register the last finished node left */
@@ -118,16 +120,31 @@ static uint32_t const_reg(struct compiler *c, const struct datum *d)
     return k.reg;
 }
 
+static uint32_t *param_slot(struct compiler *c, uint32_t number, bool outer)
+{
+    uint32_t cap = c->param_caps[outer];
+    if (number >= cap) {
+        cap = cap ? cap : 16;
+        while (cap <= number)
+            cap *= 2;
+        uint32_t *more = arena_zalloc(c->arena, cap * sizeof *more);
+        if (c->param_caps[outer])
+            memcpy(more, c->param_regs[outer], c->param_caps[outer] * sizeof *more);
+        c->param_regs[outer] = more;
+        c->param_caps[outer] = cap;
+    }
+    return &c->param_regs[outer][number];
+}
+
 static uint32_t param_reg(struct compiler *c, uint32_t number, bool outer, uint32_t type)
 {
-    struct program_param *have = (struct program_param *)c->params.data;
-    uint32_t n = (uint32_t)(c->params.len / sizeof *have);
-    for (uint32_t i = 0; i < n; i++)
-        if (have[i].number == number && have[i].outer == outer)
-            return have[i].reg;
+    uint32_t *slot = param_slot(c, number, outer);
+    if (*slot)
+        return *slot - 1;
     struct program_param p = {
         .reg = new_reg(c, false), .number = number, .outer = outer, .type = type};
     buf_put(&c->params, &p, sizeof p);
+    *slot = p.reg + 1;
     uint32_t *used = outer ? &c->outer_used : &c->params_used;
     if (number + 1 > *used)
         *used = number + 1;
@@ -554,6 +571,9 @@ static int step_node(struct compiler *c, struct err *err)
     struct frame *f = &c->frames[c->n_frames - 1];
     const struct expr *e = f->e;
     int rc = 0;
+    bool param = e->op == EXPR_PARAM || e->op == EXPR_OUTER;
+    if (bug_if(param && e->index > PROGRAM_REGS_MAX, err))
+        return err->code;
     switch ((enum expr_op)e->op) {
     case EXPR_CONST:
         finish_node(c, const_reg(c, &e->value));
