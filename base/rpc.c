@@ -132,6 +132,9 @@ static void stop_core(struct task *task, void *arg)
         rpc->listener = NULL;
     }
     break_conns(rc, "the node is shutting down");
+    if (rc->local_fiber)
+        task_cancel(rc->local_fiber, ERR_QUERY_CANCELED,
+                    "canceling request because the node is shutting down");
     task_mask(task);
     while (rc->fibers)
         cond_wait(task, &rc->ended, TASK_FOREVER);

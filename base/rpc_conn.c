@@ -145,6 +145,9 @@ void rpc_conn_break(struct rpc_conn *conn, const char *why)
             task_cancel(s->task, ERR_QUERY_CANCELED,
                         "canceling request because its caller went away");
     }
+    if (conn->in_handler)
+        task_cancel(conn->fiber, ERR_QUERY_CANCELED,
+                    "canceling request because its caller went away");
     if (conn->sock)
         sock_shutdown(conn->sock);
     else if (conn->fiber)
@@ -316,7 +319,9 @@ static void run_oneway(struct task *task, struct rpc_conn *conn, const struct rp
     if (h->method >= RPC_METHOD_MAX)
         return; /* a newer peer's message: nobody waits for an answer */
     rpc_in_fill(&in, h, body, conn->remote, task->core);
+    conn->in_handler = true;
     rpc_run_oneway(task, &conn->rc->rpc->methods[h->method], &in);
+    conn->in_handler = false;
 }
 
 static void take_answer(struct rpc_conn *conn, struct rpc_frame *take_frame)

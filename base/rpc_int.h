@@ -82,6 +82,7 @@ struct rpc_conn {
     uint8_t cls;
     uint8_t state;
     bool dialled;
+    bool in_handler; /* its fiber runs the handler of a one-way message */
     node_id remote;
     char host[RPC_HOST_MAX];
     uint16_t port;
