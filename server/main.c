@@ -28,20 +28,24 @@ static const char help_text[] =
     "  --sql HOST:PORT        where clients connect               (default 127.0.0.1:7432)\n"
     "  --rpc HOST:PORT        where other nodes connect           (default 127.0.0.1:7500)\n"
     "  --http HOST:PORT       /health /ready /metrics /status     (default 127.0.0.1:7480)\n"
-    "  --join HOST:PORT,...   rpc addresses of all nodes of the cluster, this one among them, the same list\n"
+    "  --join HOST:PORT,...   rpc addresses of all nodes of the cluster, this one among them, the "
+    "same list\n"
     "                         on every node; without it the node is a cluster of its own\n"
     "  --cores N              threads that serve (default: CPUs - 1, at least 1)\n"
-    "  --insecure             no TLS and no passwords: whoever reaches the port is let in. Required for now\n"
+    "  --insecure             no TLS and no passwords: whoever reaches the port is let in. "
+    "Required for now\n"
     "\n"
     "  One node:    cairnd start --store /var/lib/cairn --insecure\n"
     "  Three:       on each host h1, h2, h3 (sql and http ports as you like)\n"
-    "               cairnd start --store DIR --rpc h1:7500 --sql h1:7432 --join h1:7500,h2:7500,h3:7500 --insecure\n"
+    "               cairnd start --store DIR --rpc h1:7500 --sql h1:7432 --join "
+    "h1:7500,h2:7500,h3:7500 --insecure\n"
     "  Connect:     psql -h 127.0.0.1 -p 7432 -U cairn cairn\n"
     "  Stop:        SIGTERM; the node hands its leaderships over first\n"
     "\n"
     "demo\n"
     "  --nodes N              how many nodes                      (default 3)\n"
-    "  --dir DIR              where their data lives; the same directory brings the data back (default ./cairn-demo)\n"
+    "  --dir DIR              where their data lives; the same directory brings the data back "
+    "(default ./cairn-demo)\n"
     "  --sql-port PORT        node i serves SQL on PORT + i - 1   (default 7432)\n"
     "  --no-shell             do not open a shell; stop with SIGTERM or Ctrl-C\n"
     "\n"
@@ -78,17 +82,23 @@ static int read_options(int argc, char **argv, struct options *o)
         int *number, lo, hi;
         bool *flag;
     } known[] = {
-        {"--store", .text = &o->store}, {"--sql", .text = &o->sql},   {"--rpc", .text = &o->rpc},
-        {"--http", .text = &o->http},   {"--join", .text = &o->join}, {"--dir", .text = &o->dir},
+        {"--store", .text = &o->store},
+        {"--sql", .text = &o->sql},
+        {"--rpc", .text = &o->rpc},
+        {"--http", .text = &o->http},
+        {"--join", .text = &o->join},
+        {"--dir", .text = &o->dir},
         {"--cores", .number = &o->cores, .lo = 1, .hi = 256},
         {"--nodes", .number = &o->nodes, .lo = 1, .hi = 16},
         {"--sql-port", .number = &o->sql_port, .lo = 1, .hi = 65000},
-        {"--insecure", .flag = &o->insecure}, {"--no-shell", .flag = &o->no_shell},
+        {"--insecure", .flag = &o->insecure},
+        {"--no-shell", .flag = &o->no_shell},
     };
     for (int i = 2; i < argc; i++) {
         size_t n = strcspn(argv[i], "=");
         size_t k = 0;
-        while (k < sizeof known / sizeof *known && (strlen(known[k].name) != n || strncmp(known[k].name, argv[i], n)))
+        while (k < sizeof known / sizeof *known &&
+               (strlen(known[k].name) != n || strncmp(known[k].name, argv[i], n)))
             k++;
         if (k == sizeof known / sizeof *known)
             return complain("unknown option", argv[i]);
@@ -107,7 +117,7 @@ static int read_options(int argc, char **argv, struct options *o)
     return 0;
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------ */
+/* ---- start ---- */
 
 struct server {
     struct node node;
@@ -160,7 +170,8 @@ static void block_signals(sigset_t *set)
 
 static bool is_loopback(const char *address)
 {
-    return strncmp(address, "127.", 4) == 0 || strncmp(address, "localhost:", 10) == 0 || strncmp(address, "[::1]", 5) == 0;
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "localhost:", 10) == 0 ||
+           strncmp(address, "[::1]", 5) == 0;
 }
 
 static int start_server(const struct options *o)
@@ -168,13 +179,24 @@ static int start_server(const struct options *o)
     if (!o->store)
         return complain("--store DIR is missing", NULL);
     if (!o->insecure)
-        return complain("TLS and passwords are not there yet: say --insecure to run without them", NULL);
+        return complain("TLS and passwords are not there yet: say --insecure to run without them",
+                        NULL);
     if (!is_loopback(o->sql))
-        fprintf(stderr, "cairnd: warning: --insecure on %s: everybody who reaches this address has all rights\n", o->sql);
+        fprintf(stderr,
+                "cairnd: warning: --insecure on %s: everybody who reaches this address has all "
+                "rights\n",
+                o->sql);
     static struct server server;
-    server.node.config = (struct node_config){.store = o->store, .sql = o->sql, .rpc = o->rpc, .http = o->http,
-                                              .join = o->join, .ready = say_ready, .fail = note_failed,
-                                              .fatal = end_at_once, .ended = note_ended, .arg = &server};
+    server.node.config = (struct node_config){.store = o->store,
+                                              .sql = o->sql,
+                                              .rpc = o->rpc,
+                                              .http = o->http,
+                                              .join = o->join,
+                                              .ready = say_ready,
+                                              .fail = note_failed,
+                                              .fatal = end_at_once,
+                                              .ended = note_ended,
+                                              .arg = &server};
     sigset_t signals;
     block_signals(&signals);
     struct err err;
@@ -196,7 +218,7 @@ static int start_server(const struct options *o)
     return server.exit_code;
 }
 
-/* ---- demo --------------------------------------------------------------------------------------------------- */
+/* ---- demo ---- */
 
 struct demo_node {
     pid_t pid;
@@ -220,7 +242,8 @@ static void plan_demo(struct demo *d, const struct options *o)
         snprintf(n->sql, sizeof n->sql, "127.0.0.1:%d", o->sql_port + i);
         snprintf(n->rpc, sizeof n->rpc, "127.0.0.1:%d", o->sql_port + 100 + i);
         snprintf(n->http, sizeof n->http, "127.0.0.1:%d", o->sql_port + 200 + i);
-        snprintf(d->join + strlen(d->join), sizeof d->join - strlen(d->join), "%s%s", i ? "," : "", n->rpc);
+        snprintf(d->join + strlen(d->join), sizeof d->join - strlen(d->join), "%s%s", i ? "," : "",
+                 n->rpc);
     }
 }
 
@@ -240,8 +263,14 @@ static pid_t spawn_node(const char *program, struct demo *d, struct demo_node *n
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    char *args[] = {(char *)program, "start", "--store", n->store, "--sql", n->sql, "--rpc", n->rpc, "--http", n->http,
-                    "--cores", (char *)cores, "--insecure", d->n > 1 ? "--join" : NULL, d->join, NULL};
+    char *args[] = {(char *)program, "start",
+                    "--store",       n->store,
+                    "--sql",         n->sql,
+                    "--rpc",         n->rpc,
+                    "--http",        n->http,
+                    "--cores",       (char *)cores,
+                    "--insecure",    d->n > 1 ? "--join" : NULL,
+                    d->join,         NULL};
     execv(program, args);
     _exit(1);
 }
@@ -249,7 +278,8 @@ static pid_t spawn_node(const char *program, struct demo *d, struct demo_node *n
 /* Asks the node's /ready. */
 static bool is_ready(const char *http)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(strchr(http, ':') + 1)),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)atoi(strchr(http, ':') + 1)),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char answer[32] = "";
@@ -304,7 +334,8 @@ static int wait_for_all(struct demo *d)
     for (int i = 0; i < d->n; i++) {
         while (!is_ready(d->nodes[i].http)) {
             for (int k = 0; k < d->n; k++) {
-                if (d->nodes[k].pid > 0 && waitpid(d->nodes[k].pid, NULL, WNOHANG) == d->nodes[k].pid) {
+                if (d->nodes[k].pid > 0 &&
+                    waitpid(d->nodes[k].pid, NULL, WNOHANG) == d->nodes[k].pid) {
                     d->nodes[k].pid = 0;
                     print_log_tail(&d->nodes[k]);
                     return 1;
@@ -331,7 +362,9 @@ static void open_shell(const char *program, const struct demo *d)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         execlp(name, name, "-h", "127.0.0.1", "-p", port, "-U", "cairn", "cairn", (char *)NULL);
-        fprintf(stderr, "cairnd: no shell found; connect with psql -h 127.0.0.1 -p %s -U cairn cairn\n", port);
+        fprintf(stderr,
+                "cairnd: no shell found; connect with psql -h 127.0.0.1 -p %s -U cairn cairn\n",
+                port);
         _exit(127);
     }
     int status;
@@ -351,7 +384,8 @@ static int run_demo(const char *argv0, const struct options *o)
     static struct demo d;
     char program[512];
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    snprintf(program + (n > 0 ? n : 0), sizeof program - (size_t)(n > 0 ? n : 0), "%s", n > 0 ? "" : argv0);
+    snprintf(program + (n > 0 ? n : 0), sizeof program - (size_t)(n > 0 ? n : 0), "%s",
+             n > 0 ? "" : argv0);
     plan_demo(&d, o);
     if (mkdir(d.dir, 0700) && errno != EEXIST) {
         fprintf(stderr, "cairnd: could not make directory %s: %s\n", d.dir, strerror(errno));
@@ -366,8 +400,9 @@ static int run_demo(const char *argv0, const struct options *o)
     int rc = wait_for_all(&d);
     if (!rc) {
         for (int i = 0; i < d.n; i++)
-            printf("node %d pid=%d sql=postgresql://cairn@%s/cairn rpc=%s http=%s store=%s\n", i + 1, (int)d.nodes[i].pid,
-                   d.nodes[i].sql, d.nodes[i].rpc, d.nodes[i].http, d.nodes[i].store);
+            printf("node %d pid=%d sql=postgresql://cairn@%s/cairn rpc=%s http=%s store=%s\n",
+                   i + 1, (int)d.nodes[i].pid, d.nodes[i].sql, d.nodes[i].rpc, d.nodes[i].http,
+                   d.nodes[i].store);
         printf("ready\n");
         fflush(stdout);
         int signal;
@@ -382,14 +417,19 @@ static int run_demo(const char *argv0, const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.sql = "127.0.0.1:7432", .rpc = "127.0.0.1:7500", .http = "127.0.0.1:7480", .nodes = 3,
+    struct options o = {.sql = "127.0.0.1:7432",
+                        .rpc = "127.0.0.1:7500",
+                        .http = "127.0.0.1:7480",
+                        .nodes = 3,
                         .sql_port = 7432};
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         fputs(help_text, argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
     }
     if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
-        printf("cairnd %s (PostgreSQL protocol 3.0, server_version %s)\n", CAIRN_VERSION, CAIRN_VERSION_PG);
+        printf("cairnd %s (PostgreSQL protocol 3.0, server_version %s)\n", CAIRN_VERSION,
+               CAIRN_VERSION_PG);
         return 0;
     }
     for (int i = 2; i < argc; i++)

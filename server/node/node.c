@@ -1,4 +1,3 @@
-#include "executor/remote.h"
 #include "server/node/node.h"
 
 #include <stdio.h>
@@ -6,6 +5,7 @@
 #include <string.h>
 
 #include "base/metric.h"
+#include "executor/remote.h"
 #include "server/http/http.h"
 #include "server/pgwire/pgwire.h"
 #include "server/sql/catalog_store.h"
@@ -16,7 +16,7 @@
 
 #define MS UINT64_C(1000000)
 
-/* ---- addresses ----------------------------------------------------------------------------------------- */
+/* ---- addresses ---- */
 
 struct address {
     char host[STORE_ADDRESS_MAX];
@@ -33,7 +33,8 @@ static bool is_any_host(const char *host)
     return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || !*host;
 }
 
-/* Listening sockets of one node share their port between cores, so a second server could bind it too: ask whether somebody answers. */
+/* Listening sockets of one node share their port between cores, so a second server could bind it
+ * too: ask whether somebody answers. */
 static int check_free(struct task *task, const char *text, const char *what, struct err *err)
 {
     struct address a;
@@ -45,11 +46,13 @@ static int check_free(struct task *task, const char *text, const char *what, str
     if (sock_connect(task, is_any_host(a.host) ? "127.0.0.1" : a.host, a.port, &sock, &unreachable))
         return 0;
     sock_close(sock);
-    err_set(err, ERR_OBJECT_IN_USE, "could not listen on %s address %s: the port is in use", what, text);
-    return err_hint(err, "Is another server running there? Give a free port with --%s HOST:PORT.", what);
+    err_set(err, ERR_OBJECT_IN_USE, "could not listen on %s address %s: the port is in use", what,
+            text);
+    return err_hint(err, "Is another server running there? Give a free port with --%s HOST:PORT.",
+                    what);
 }
 
-/* ---- listening for SQL ------------------------------------------------------------------------------------ */
+/* ---- listening for SQL ---- */
 
 struct listen_call {
     struct node *node;
@@ -136,7 +139,7 @@ static void unlisten_core(struct task *task, void *arg)
         listener_close(call->node->listeners[call->index]);
 }
 
-/* ---- up ----------------------------------------------------------------------------------------------------- */
+/* ---- up ---- */
 
 static void note_fatal(void *arg, const struct err *err)
 {
@@ -159,7 +162,9 @@ static int open_directory(struct task *task, struct node *node, struct err *err)
 {
     int rc = store_dir_open(task, node->config.store, &node->dir, err);
     if (rc == ERR_OBJECT_IN_USE)
-        return err_hint(err, "Another server runs on this directory; stop it, or give another one with --store.");
+        return err_hint(
+            err,
+            "Another server runs on this directory; stop it, or give another one with --store.");
     return rc;
 }
 
@@ -168,15 +173,21 @@ static int open_rpc(struct task *task, struct node *node, struct err *err)
     struct rpc_config config = {.self = 0};
     node->rpc = rpc_create(node->runtime, &config);
     node->port = store_port_create(node->rpc);
-    struct kv_node_config kv_config = {.runtime = node->runtime, .rpc = node->rpc,
-                                       .self = node->dir->has_identity ? node->dir->identity.node_id : 0};
+    struct kv_node_config kv_config = {.runtime = node->runtime,
+                                       .rpc = node->rpc,
+                                       .self = node->dir->has_identity ? node->dir->identity.node_id
+                                                                       : 0};
     int rc = kv_node_create(&kv_config, &node->sql.kv, err);
     if (rc)
         return rc;
     node->fragments = exec_remote_create(node->rpc, node->sql.kv);
-    struct placement_config placement = {.rpc = node->rpc, .dir = node->dir, .log = node->sql.log,
-                                         .join = node->config.join, .rpc_address = node->config.rpc,
-                                         .sql_address = node->config.sql, .http_address = node->config.http};
+    struct placement_config placement = {.rpc = node->rpc,
+                                         .dir = node->dir,
+                                         .log = node->sql.log,
+                                         .join = node->config.join,
+                                         .rpc_address = node->config.rpc,
+                                         .sql_address = node->config.sql,
+                                         .http_address = node->config.http};
     rc = placement_create(&placement, &node->placement, err);
     node->sql.rpc = node->rpc;
     node->sql.placement = node->placement;
@@ -201,11 +212,15 @@ static int open_store(struct task *task, struct node *node, struct err *err)
     node->sql.remote = node->dir->identity.n_nodes > 1 ? node->fragments : NULL;
     struct arena arena;
     arena_init(&arena, NULL);
-    struct store_config config = {.machine = &kv_machine_ops, .machine_factory = node->sql.kv, .rpc = node->rpc,
-                                  .port = node->port, .log = node->sql.log,
+    struct store_config config = {.machine = &kv_machine_ops,
+                                  .machine_factory = node->sql.kv,
+                                  .rpc = node->rpc,
+                                  .port = node->port,
+                                  .log = node->sql.log,
                                   .memtable_bytes_max = node->config.memtable_bytes_max,
                                   .block_cache_bytes = node->config.block_cache_bytes,
-                                  .on_fatal = note_fatal, .fatal_arg = node};
+                                  .on_fatal = note_fatal,
+                                  .fatal_arg = node};
     config.groups = placement_groups(node->placement, &arena, &config.n_groups);
     struct store_dir *dir = node->dir;
     node->dir = NULL;
@@ -246,7 +261,7 @@ static int start_node(struct task *task, struct node *node, struct err *err)
     if (!rc)
         rc = listen_for_sql(task, node, err);
     if (!rc && node->config.http)
-        rc = http_listen(task, node, err);
+        rc = http_listen(task, &node->sql, node->config.http, &node->http, err);
     if (!rc)
         rc = open_rpc(task, node, err);
     if (!rc)
@@ -256,7 +271,7 @@ static int start_node(struct task *task, struct node *node, struct err *err)
     return rc;
 }
 
-/* ---- down -------------------------------------------------------------------------------------------------- */
+/* ---- down ---- */
 
 struct drain {
     bool empty;
@@ -279,7 +294,8 @@ static void drain_sessions(struct task *task, struct node *node)
         if (d.empty || task_sleep(task, 10 * MS, &err))
             return;
     }
-    log_event(node->sql.log, LOG_WARN, "sessions_left_at_shutdown", LOG_U64("sessions", atomic_load(&node->sql.n_sessions)));
+    log_event(node->sql.log, LOG_WARN, "sessions_left_at_shutdown",
+              LOG_U64("sessions", atomic_load(&node->sql.n_sessions)));
 }
 
 static void stop_all(struct task *task, struct node *node)
@@ -287,8 +303,8 @@ static void stop_all(struct task *task, struct node *node)
     task_cancel_clear(task);
     atomic_store(&node->sql.accepting, false);
     atomic_store(&node->sql.stopping, true);
-    if (node->http_listener)
-        http_stop(task, node);
+    if (node->http)
+        http_stop(task, node->http);
     if (node->listeners)
         on_each_core(task, node, unlisten_core);
     drain_sessions(task, node);

@@ -7,7 +7,7 @@
 
 static void run_conn(struct task *task, void *arg);
 
-/* ---- bytes ------------------------------------------------------------------------------------------------ */
+/* ---- bytes ---- */
 
 int conn_flush(struct task *task, struct pg_conn *c, struct err *err)
 {
@@ -49,7 +49,9 @@ int conn_need(struct task *task, struct pg_conn *c, size_t n, bool *got, struct 
         if (rc)
             return rc;
         size_t missing = n - conn_pending(c), here;
-        make_room(c, missing < READ_BYTES ? READ_BYTES : missing < 1024 * 1024 ? missing : 1024 * 1024);
+        make_room(c, missing < READ_BYTES    ? READ_BYTES
+                     : missing < 1024 * 1024 ? missing
+                                             : 1024 * 1024);
         rc = sock_read(task, c->sock, c->in + c->in_len, c->in_cap - c->in_len, &here, err);
         if (rc)
             return rc;
@@ -75,8 +77,8 @@ bool conn_peek(const struct pg_conn *c, char *type)
     return conn_pending(c) >= (size_t)load_be32(c->in + c->in_at + 1) + 1;
 }
 
-int conn_read_message(struct task *task, struct pg_conn *c, char *type, struct buf_reader *body, bool *got,
-                      struct err *err)
+int conn_read_message(struct task *task, struct pg_conn *c, char *type, struct buf_reader *body,
+                      bool *got, struct err *err)
 {
     int rc = conn_need(task, c, 5, got, err);
     if (rc || !*got)
@@ -84,7 +86,8 @@ int conn_read_message(struct task *task, struct pg_conn *c, char *type, struct b
     *type = (char)c->in[c->in_at];
     uint32_t len = load_be32(c->in + c->in_at + 1);
     if (!strchr("QPBDECSHXFdcfp", *type))
-        return err_set(err, ERR_PROTOCOL_VIOLATION, "invalid frontend message type %d", (unsigned char)*type);
+        return err_set(err, ERR_PROTOCOL_VIOLATION, "invalid frontend message type %d",
+                       (unsigned char)*type);
     if (len < 4 || len - 4 > longest_message(c))
         return err_set(err, ERR_PROTOCOL_VIOLATION, "invalid message length");
     rc = conn_need(task, c, (size_t)len + 1, got, err);
@@ -95,7 +98,7 @@ int conn_read_message(struct task *task, struct pg_conn *c, char *type, struct b
     return 0;
 }
 
-/* ---- startup ------------------------------------------------------------------------------------------------- */
+/* ---- startup ---- */
 
 enum { CODE_SSL = 80877103, CODE_GSS = 80877104, CODE_CANCEL = 80877102 };
 
@@ -115,9 +118,9 @@ struct startup {
     const char *user, *database, *options;
     const char *pairs[128];
     uint32_t n_pairs;
-    uint32_t n_unknown;         /* _pq_. options */
+    uint32_t n_unknown; /* _pq_. options */
     const char *unknown[16];
-    char *split;                /* memory of `options` */
+    char *split; /* memory of `options` */
 };
 
 /* -c name=value --name=value, as PGOPTIONS has them. */
@@ -169,7 +172,8 @@ static int read_startup(struct buf_reader *r, struct startup *st, struct err *er
         }
     }
     if (r->bad || !buf_reader_left(r))
-        return err_set(err, ERR_PROTOCOL_VIOLATION, "invalid startup packet layout: expected terminator as last byte");
+        return err_set(err, ERR_PROTOCOL_VIOLATION,
+                       "invalid startup packet layout: expected terminator as last byte");
     if (!*st->user)
         return err_set(err, ERR_INVALID_AUTHORIZATION_SPECIFICATION,
                        "no PostgreSQL user name specified in startup packet");
@@ -190,21 +194,26 @@ static void send_version_negotiation(struct pg_conn *c, const struct startup *st
     message_end(c, at);
 }
 
-static int open_session(struct task *task, struct pg_conn *c, struct buf_reader *r, uint32_t version, struct err *err)
+static int open_session(struct task *task, struct pg_conn *c, struct buf_reader *r,
+                        uint32_t version, struct err *err)
 {
     struct startup st;
     int rc = read_startup(r, &st, err);
     if (!rc && !atomic_load(&c->node->accepting))
-        rc = err_set(err, ERR_CANNOT_CONNECT_NOW, atomic_load(&c->node->stopping) ? "the database system is shutting down"
-                                                                               : "the database system is starting up");
+        rc = err_set(err, ERR_CANNOT_CONNECT_NOW,
+                     atomic_load(&c->node->stopping) ? "the database system is shutting down"
+                                                     : "the database system is starting up");
     if (!rc) {
         if ((version & 0xffff) || st.n_unknown)
             send_version_negotiation(c, &st);
         size_t at = message_begin(c, 'R');
         buf_put_be32(&c->out, 0);
         message_end(c, at);
-        struct session_start start = {.client = &c->client, .user = st.user, .database = st.database,
-                                      .client_address = sock_peer(c->sock), .n_options = st.n_pairs,
+        struct session_start start = {.client = &c->client,
+                                      .user = st.user,
+                                      .database = st.database,
+                                      .client_address = sock_peer(c->sock),
+                                      .n_options = st.n_pairs,
                                       .options = st.pairs};
         rc = session_create(task, c->node, &start, &c->session, err);
     }
@@ -240,7 +249,8 @@ static int start_once(struct task *task, struct pg_conn *c, bool *over, struct e
     c->in_at += len;
     if (code == CODE_SSL || code == CODE_GSS) {
         if (conn_pending(c))
-            return err_set(err, ERR_PROTOCOL_VIOLATION, "received unencrypted data after SSL request");
+            return err_set(err, ERR_PROTOCOL_VIOLATION,
+                           "received unencrypted data after SSL request");
         buf_put_u8(&c->out, 'N');
         return conn_flush(task, c, err);
     }
@@ -252,12 +262,13 @@ static int start_once(struct task *task, struct pg_conn *c, bool *over, struct e
         return 0;
     }
     if (code >> 16 != 3)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "unsupported frontend protocol %u.%u: server supports 3.0 to 3.0",
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "unsupported frontend protocol %u.%u: server supports 3.0 to 3.0",
                        code >> 16, code & 0xffff);
     return open_session(task, c, &r, code, err);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------ */
+/* ---- life ---- */
 
 static void close_conn(struct task *task, struct pg_conn *c)
 {
@@ -327,7 +338,8 @@ static void idle_too_long(struct core *core, struct core_timer *timer)
         err_set(&c->end_error, ERR_IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
                 "terminating connection due to idle-in-transaction timeout");
     else
-        err_set(&c->end_error, ERR_ADMIN_SHUTDOWN, "terminating connection due to idle-session timeout");
+        err_set(&c->end_error, ERR_ADMIN_SHUTDOWN,
+                "terminating connection due to idle-session timeout");
     c->ending = true;
     sock_on_readable(c->sock, NULL, NULL);
     wake_conn(c->sock, c);
@@ -342,9 +354,11 @@ static void go_idle(struct pg_conn *c)
         c->in_cap = c->in_len = c->in_at = 0;
     }
     const struct settings *set = &c->session->settings->s;
-    int64_t ms = session_status(c->session) == 'I' ? set->idle_session_timeout : set->idle_in_transaction_session_timeout;
+    int64_t ms = session_status(c->session) == 'I' ? set->idle_session_timeout
+                                                   : set->idle_in_transaction_session_timeout;
     if (ms > 0)
-        core_timer_start(c->core, &c->idle_timer, env_mono_ns(c->node->env) + (uint64_t)ms * 1000000);
+        core_timer_start(c->core, &c->idle_timer,
+                         env_mono_ns(c->node->env) + (uint64_t)ms * 1000000);
     else
         core_timer_stop(c->core, &c->idle_timer);
     c->task = NULL;
@@ -409,15 +423,18 @@ void pgwire_accept(struct core *core, struct sql_node *node, struct sock *take_s
 bool pgwire_stop_core(struct core *core)
 {
     struct sql_core *sc = sql_core_of(core);
-    list_each_safe(struct pg_conn, c, &sc->connections, link) {
+    list_each_safe(struct pg_conn, c, &sc->connections, link)
+    {
         if (c->ending)
             continue;
         c->ending = true;
-        err_set(&c->end_error, ERR_ADMIN_SHUTDOWN, "terminating connection due to administrator command");
+        err_set(&c->end_error, ERR_ADMIN_SHUTDOWN,
+                "terminating connection due to administrator command");
         if (c->task && c->phase == CONN_STARTUP) {
             sock_shutdown(c->sock);
         } else if (c->task) {
-            task_cancel(c->task, ERR_ADMIN_SHUTDOWN, "terminating connection due to administrator command");
+            task_cancel(c->task, ERR_ADMIN_SHUTDOWN,
+                        "terminating connection due to administrator command");
         } else {
             sock_on_readable(c->sock, NULL, NULL);
             wake_conn(c->sock, c);

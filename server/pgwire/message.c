@@ -6,7 +6,7 @@
 #include "server/pgwire/pgwire_int.h"
 #include "types/type/text.h"
 
-/* ---- out ------------------------------------------------------------------------------------------------- */
+/* ---- out ---- */
 
 size_t message_begin(struct pg_conn *c, char type)
 {
@@ -36,7 +36,8 @@ void message_error(struct pg_conn *c, const struct err *e, const char *severity)
     char number[16];
     put_field(c, 'S', severity);
     put_field(c, 'V', severity);
-    put_field(c, 'C', strcmp(severity, "NOTICE") == 0 && !e->code ? "00000" : err_sqlstate(e->code));
+    put_field(c, 'C',
+              strcmp(severity, "NOTICE") == 0 && !e->code ? "00000" : err_sqlstate(e->code));
     put_field(c, 'M', e->message[0] ? e->message : "unknown error");
     put_field(c, 'D', e->detail);
     put_field(c, 'H', e->hint);
@@ -132,12 +133,13 @@ static void client_terminate(struct session_client *client)
     if (c->ending)
         return;
     c->ending = true;
-    err_set(&c->end_error, ERR_ADMIN_SHUTDOWN, "terminating connection due to administrator command");
+    err_set(&c->end_error, ERR_ADMIN_SHUTDOWN,
+            "terminating connection due to administrator command");
     if (!c->task)
         core_timer_start(c->core, &c->idle_timer, 0);
 }
 
-/* ---- COPY --------------------------------------------------------------------------------------------------- */
+/* ---- COPY ---- */
 
 static void put_copy_response(struct pg_conn *c, char type, enum copy_format format, uint32_t n)
 {
@@ -155,8 +157,8 @@ static int client_copy_out_begin(struct session_client *client, enum copy_format
     return 0;
 }
 
-static int client_copy_out(struct task *task, struct session_client *client, const void *data, size_t len,
-                           struct err *err)
+static int client_copy_out(struct task *task, struct session_client *client, const void *data,
+                           size_t len, struct err *err)
 {
     struct pg_conn *c = conn_of(client);
     size_t at = message_begin(c, 'd');
@@ -170,15 +172,16 @@ static void client_copy_out_end(struct session_client *client)
     put_empty(conn_of(client), 'c');
 }
 
-static int client_copy_in_begin(struct task *task, struct session_client *client, enum copy_format format, uint32_t n,
-                                struct err *err)
+static int client_copy_in_begin(struct task *task, struct session_client *client,
+                                enum copy_format format, uint32_t n, struct err *err)
 {
     struct pg_conn *c = conn_of(client);
     put_copy_response(c, 'G', format, n);
     return conn_flush(task, c, err);
 }
 
-static int client_copy_in(struct task *task, struct session_client *client, struct buf *out, bool *end, struct err *err)
+static int client_copy_in(struct task *task, struct session_client *client, struct buf *out,
+                          bool *end, struct err *err)
 {
     struct pg_conn *c = conn_of(client);
     for (;;) {
@@ -190,7 +193,8 @@ static int client_copy_in(struct task *task, struct session_client *client, stru
             return rc;
         if (!got) {
             c->ending = c->broken = true;
-            return err_set(err, ERR_CONNECTION_FAILURE, "unexpected EOF on client connection with an open transaction");
+            return err_set(err, ERR_CONNECTION_FAILURE,
+                           "unexpected EOF on client connection with an open transaction");
         }
         switch (type) {
         case 'd':
@@ -201,7 +205,8 @@ static int client_copy_in(struct task *task, struct session_client *client, stru
             *end = true;
             return 0;
         case 'f': {
-            const char *why = memchr(body.at, 0, buf_reader_left(&body)) ? (const char *)body.at : "";
+            const char *why =
+                memchr(body.at, 0, buf_reader_left(&body)) ? (const char *)body.at : "";
             return err_set(err, ERR_QUERY_CANCELED, "COPY from stdin failed: %.300s", why);
         }
         case 'H':
@@ -209,7 +214,8 @@ static int client_copy_in(struct task *task, struct session_client *client, stru
             break;
         default:
             c->ending = true;
-            err_set(err, ERR_PROTOCOL_VIOLATION, "unexpected message type 0x%02X during COPY from stdin", (unsigned char)type);
+            err_set(err, ERR_PROTOCOL_VIOLATION,
+                    "unexpected message type 0x%02X during COPY from stdin", (unsigned char)type);
             c->end_error = *err;
             return err->code;
         }
@@ -234,7 +240,7 @@ const struct session_client_ops conn_client_ops = {
     .terminate = client_terminate,
 };
 
-/* ---- in --------------------------------------------------------------------------------------------------- */
+/* ---- in ---- */
 
 static const char *take_text(struct buf_reader *r)
 {
@@ -273,7 +279,8 @@ static void fail_extended(struct task *task, struct pg_conn *c, const struct err
     c->skipping = true;
 }
 
-static int do_parse(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad, struct err *err)
+static int do_parse(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad,
+                    struct err *err)
 {
     const char *name = take_text(r), *text = take_text(r);
     uint16_t n = buf_take_be16(r);
@@ -300,14 +307,16 @@ static const int16_t *take_formats(struct pg_conn *c, struct buf_reader *r, uint
     return formats;
 }
 
-static int do_bind(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad, struct err *err)
+static int do_bind(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad,
+                   struct err *err)
 {
     arena_reset(&c->session->message_arena);
     struct session_bind b = {.portal = take_text(r)};
     b.statement = take_text(r);
     b.formats = take_formats(c, r, &b.n_formats);
     b.n_values = buf_take_be16(r);
-    struct bind_value *values = arena_array(&c->session->message_arena, struct bind_value, b.n_values + 1);
+    struct bind_value *values =
+        arena_array(&c->session->message_arena, struct bind_value, b.n_values + 1);
     for (uint32_t i = 0; i < b.n_values && !r->bad; i++) {
         uint32_t len = buf_take_be32(r);
         if (len == UINT32_MAX)
@@ -326,7 +335,8 @@ static int do_bind(struct task *task, struct pg_conn *c, struct buf_reader *r, b
     return rc;
 }
 
-static int do_describe(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad, struct err *err)
+static int do_describe(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad,
+                       struct err *err)
 {
     uint8_t what = buf_take_u8(r);
     const char *name = take_text(r);
@@ -358,7 +368,8 @@ static int do_describe(struct task *task, struct pg_conn *c, struct buf_reader *
     return 0;
 }
 
-static int do_execute(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad, struct err *err)
+static int do_execute(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad,
+                      struct err *err)
 {
     const char *name = take_text(r);
     uint32_t rows_max = buf_take_be32(r);
@@ -368,14 +379,17 @@ static int do_execute(struct task *task, struct pg_conn *c, struct buf_reader *r
     char next;
     bool last = conn_peek(c, &next) && next == 'S';
     char copy[64];
-    char *own = strlen(name) < sizeof copy ? strcpy(copy, name) : strdup(name); /* COPY reads over the input buffer */
-    int rc = session_execute(task, c->session, own, (int32_t)rows_max > 0 ? rows_max : 0, last, err);
+    char *own = strlen(name) < sizeof copy ? strcpy(copy, name)
+                                           : strdup(name); /* COPY reads over the input buffer */
+    int rc =
+        session_execute(task, c->session, own, (int32_t)rows_max > 0 ? rows_max : 0, last, err);
     if (own != copy)
         free(own);
     return rc;
 }
 
-static int do_close(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad, struct err *err)
+static int do_close(struct task *task, struct pg_conn *c, struct buf_reader *r, bool *bad,
+                    struct err *err)
 {
     uint8_t what = buf_take_u8(r);
     const char *name = take_text(r);
@@ -403,16 +417,27 @@ static void handle_sync(struct task *task, struct pg_conn *c)
     message_ready(c);
 }
 
-static int handle_extended(struct task *task, struct pg_conn *c, char type, struct buf_reader *r, struct err *err)
+static int handle_extended(struct task *task, struct pg_conn *c, char type, struct buf_reader *r,
+                           struct err *err)
 {
     bool bad = false;
     int rc = 0;
     switch (type) {
-    case 'P': rc = do_parse(task, c, r, &bad, err); break;
-    case 'B': rc = do_bind(task, c, r, &bad, err); break;
-    case 'D': rc = do_describe(task, c, r, &bad, err); break;
-    case 'E': rc = do_execute(task, c, r, &bad, err); break;
-    default: rc = do_close(task, c, r, &bad, err); break;
+    case 'P':
+        rc = do_parse(task, c, r, &bad, err);
+        break;
+    case 'B':
+        rc = do_bind(task, c, r, &bad, err);
+        break;
+    case 'D':
+        rc = do_describe(task, c, r, &bad, err);
+        break;
+    case 'E':
+        rc = do_execute(task, c, r, &bad, err);
+        break;
+    default:
+        rc = do_close(task, c, r, &bad, err);
+        break;
     }
     c->session->task = NULL;
     if (rc && bad)
@@ -422,8 +447,8 @@ static int handle_extended(struct task *task, struct pg_conn *c, char type, stru
     return 0;
 }
 
-int message_handle(struct task *task, struct pg_conn *c, char type, struct buf_reader *body, bool *over,
-                   struct err *err)
+int message_handle(struct task *task, struct pg_conn *c, char type, struct buf_reader *body,
+                   bool *over, struct err *err)
 {
     if (type == 'X') {
         *over = true;
@@ -458,6 +483,7 @@ int message_handle(struct task *task, struct pg_conn *c, char type, struct buf_r
         return 0;
     }
     default:
-        return err_set(err, ERR_PROTOCOL_VIOLATION, "unexpected message type 0x%02X", (unsigned char)type);
+        return err_set(err, ERR_PROTOCOL_VIOLATION, "unexpected message type 0x%02X",
+                       (unsigned char)type);
     }
 }

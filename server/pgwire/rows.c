@@ -40,12 +40,13 @@ static void put_decimal(struct buf *out, int64_t v)
 
 static bool is_plain_text(uint32_t oid)
 {
-    return oid == TYPE_TEXT || oid == TYPE_VARCHAR || oid == TYPE_NAME || oid == TYPE_BPCHAR || oid == TYPE_UNKNOWN;
+    return oid == TYPE_TEXT || oid == TYPE_VARCHAR || oid == TYPE_NAME || oid == TYPE_BPCHAR ||
+           oid == TYPE_UNKNOWN;
 }
 
 /* One value behind its length word. */
-static int put_value(struct buf *out, const struct type_env *env, const struct result_column *col, const struct vec *v,
-                     uint32_t row, struct err *err)
+static int put_value(struct buf *out, const struct type_env *env, const struct result_column *col,
+                     const struct vec *v, uint32_t row, struct err *err)
 {
     if (vec_is_null(v, row)) {
         buf_put_be32(out, UINT32_MAX);
@@ -64,7 +65,8 @@ static int put_value(struct buf *out, const struct type_env *env, const struct r
         buf_put(out, view_data(b), b->len);
     } else {
         struct datum d = vec_datum(v, row);
-        rc = col->format ? type_send(env, col->type_oid, &d, out, err) : type_out(env, col->type_oid, &d, out, err);
+        rc = col->format ? type_send(env, col->type_oid, &d, out, err)
+                         : type_out(env, col->type_oid, &d, out, err);
     }
     store_be32(out->data + at, (uint32_t)(out->len - at - 4));
     return rc;

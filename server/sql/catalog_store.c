@@ -6,7 +6,8 @@
 #include "base/key.h"
 #include "base/task.h"
 
-/* ---- writing one row --------------------------------------------------------------------------- */
+/* ---- writing one row ---------------------------------------------------------------------------
+ */
 
 static struct bytes_view make_key(const struct datum *parts, uint32_t n, struct buf *out)
 {
@@ -17,8 +18,8 @@ static struct bytes_view make_key(const struct datum *parts, uint32_t n, struct 
 }
 
 static int write_row(struct task *task, struct kv_txn *txn, storage_id storage, enum kv_write_op op,
-                     const struct datum *parts, uint32_t n_parts, const struct datum *value, uint8_t *result,
-                     struct err *err)
+                     const struct datum *parts, uint32_t n_parts, const struct datum *value,
+                     uint8_t *result, struct err *err)
 {
     struct buf key = {0};
     struct bytes_view view = make_key(parts, n_parts, &key);
@@ -27,8 +28,11 @@ static int write_row(struct task *task, struct kv_txn *txn, storage_id storage, 
     struct vec column;
     if (value)
         vec_const(&column, value, 1, &arena);
-    struct kv_write write = {.schema = catalog_storage_schema(storage), .op = (uint8_t)op, .n_rows = 1,
-                             .keys = &view, .columns = value ? &column : NULL};
+    struct kv_write write = {.schema = catalog_storage_schema(storage),
+                             .op = (uint8_t)op,
+                             .n_rows = 1,
+                             .keys = &view,
+                             .columns = value ? &column : NULL};
     int rc = kv_write(task, txn, &write, result, err);
     arena_done(&arena);
     buf_done(&key);
@@ -51,14 +55,16 @@ static int report_name_taken(const struct cat_object *obj, const char *name, str
     }
 }
 
-static int write_name(struct task *task, struct kv_txn *txn, const struct cat_object *obj, const char *name, bool add,
-                      struct err *err)
+static int write_name(struct task *task, struct kv_txn *txn, const struct cat_object *obj,
+                      const char *name, bool add, struct err *err)
 {
-    struct datum parts[4] = {datum_i64(obj->db_oid), datum_i64(obj->class_oid), datum_i64(obj->namespace_oid),
+    struct datum parts[4] = {datum_i64(obj->db_oid), datum_i64(obj->class_oid),
+                             datum_i64(obj->namespace_oid),
                              datum_bytes(name, (uint32_t)strlen(name))};
     struct datum oid = datum_i64(obj->oid);
     uint8_t result = KV_ROW_OK;
-    int rc = write_row(task, txn, CATALOG_NAME, add ? KV_INSERT : KV_DELETE, parts, 4, add ? &oid : NULL, &result, err);
+    int rc = write_row(task, txn, CATALOG_NAME, add ? KV_INSERT : KV_DELETE, parts, 4,
+                       add ? &oid : NULL, &result, err);
     if (rc)
         return rc;
     return add && result == KV_ROW_EXISTS ? report_name_taken(obj, name, err) : 0;
@@ -77,8 +83,8 @@ static bool has_name(const struct cat_object *obj, uint32_t namespace_oid, const
 }
 
 /* Names of `of` that `other` has not: added or removed. */
-static int write_names(struct task *task, struct kv_txn *txn, const struct cat_object *of, const struct cat_object *other,
-                       bool add, struct err *err)
+static int write_names(struct task *task, struct kv_txn *txn, const struct cat_object *of,
+                       const struct cat_object *other, bool add, struct err *err)
 {
     if (!of)
         return 0;
@@ -115,19 +121,21 @@ int catalog_store_write(struct task *task, struct kv_txn *txn, const struct cat_
         value = datum_bytes(body.data, (uint32_t)body.len);
     }
     uint8_t result;
-    rc = write_row(task, txn, CATALOG_OBJECT, new ? KV_PUT : KV_DELETE, parts, 2, new ? &value : NULL, &result, err);
+    rc = write_row(task, txn, CATALOG_OBJECT, new ? KV_PUT : KV_DELETE, parts, 2,
+                   new ? &value : NULL, &result, err);
     buf_done(&body);
     return rc;
 }
 
-/* ---- reading them all ---------------------------------------------------------------------------- */
+/* ---- reading them all ---- */
 
 struct object_list {
     struct catalog_change *changes;
     uint32_t n, capacity;
 };
 
-static int take_batch(struct batch *batch, hlc_time version, struct object_list *list, struct err *err)
+static int take_batch(struct batch *batch, hlc_time version, struct object_list *list,
+                      struct err *err)
 {
     struct vec *bodies = &batch->cols[0];
     vec_flatten(bodies, batch->sel, batch->n_sel, batch->arena);
@@ -146,11 +154,12 @@ static int take_batch(struct batch *batch, hlc_time version, struct object_list 
     return 0;
 }
 
-static int scan_objects(struct task *task, struct kv *kv, struct kv_txn *txn, const struct kv_read *read,
-                        struct object_list *list, struct err *err)
+static int scan_objects(struct task *task, struct kv *kv, struct kv_txn *txn,
+                        const struct kv_read *read, struct object_list *list, struct err *err)
 {
     static const uint32_t body_column[] = {3};
-    struct kv_scan_spec spec = {.schema = catalog_storage_schema(CATALOG_OBJECT), .column_ids = body_column,
+    struct kv_scan_spec spec = {.schema = catalog_storage_schema(CATALOG_OBJECT),
+                                .column_ids = body_column,
                                 .n_columns = 1};
     struct kv_scan *scan;
     int rc = kv_scan_open(task, kv, txn, read, &spec, &scan, err);
@@ -172,11 +181,13 @@ static int scan_objects(struct task *task, struct kv *kv, struct kv_txn *txn, co
 
 static int compare_oids(const void *a, const void *b)
 {
-    uint32_t x = ((const struct catalog_change *)a)->oid, y = ((const struct catalog_change *)b)->oid;
+    uint32_t x = ((const struct catalog_change *)a)->oid,
+             y = ((const struct catalog_change *)b)->oid;
     return x < y ? -1 : x > y;
 }
 
-int catalog_store_read(struct task *task, struct kv *kv, struct kv_txn *txn, struct catalog **out, struct err *err)
+int catalog_store_read(struct task *task, struct kv *kv, struct kv_txn *txn, struct catalog **out,
+                       struct err *err)
 {
     const struct kv_schema *schema = catalog_storage_schema(CATALOG_OBJECT);
     struct kv_read read;
@@ -197,13 +208,19 @@ int catalog_store_read(struct task *task, struct kv *kv, struct kv_txn *txn, str
     return rc;
 }
 
-/* ---- the first start ------------------------------------------------------------------------------- */
+/* ---- the first start ---- */
 
-enum { OID_DB_TEMPLATE1 = 1, OID_DB_POSTGRES = 5, OID_DB_CAIRN = 16384, OID_PUBLIC_POSTGRES = 16385,
-       OID_PUBLIC_TEMPLATE1 = 16386, OID_FIRST_FREE = 16400 };
+enum {
+    OID_DB_TEMPLATE1 = 1,
+    OID_DB_POSTGRES = 5,
+    OID_DB_CAIRN = 16384,
+    OID_PUBLIC_POSTGRES = 16385,
+    OID_PUBLIC_TEMPLATE1 = 16386,
+    OID_FIRST_FREE = 16400
+};
 
-static int create_object(struct task *task, struct kv_txn *txn, uint32_t class_oid, uint32_t oid, uint32_t db_oid,
-                         const char *name, const char *comment, struct err *err)
+static int create_object(struct task *task, struct kv_txn *txn, uint32_t class_oid, uint32_t oid,
+                         uint32_t db_oid, const char *name, const char *comment, struct err *err)
 {
     struct cat_object *obj = cat_object_create(class_oid, oid, db_oid, name);
     obj->owner = OID_ROLE_CAIRN;
@@ -211,7 +228,8 @@ static int create_object(struct task *task, struct kv_txn *txn, uint32_t class_o
         obj->comment = arena_strdup(obj->arena, comment);
     if (class_oid == CLASS_ROLE) {
         obj->role = arena_new(obj->arena, struct cat_role);
-        *obj->role = (struct cat_role){.superuser = true, .login = true, .create_db = true, .create_role = true};
+        *obj->role = (struct cat_role){
+            .superuser = true, .login = true, .create_db = true, .create_role = true};
     }
     int rc = catalog_store_write(task, txn, NULL, obj, err);
     cat_object_unref(obj);
@@ -226,15 +244,17 @@ static int create_first_objects(struct task *task, struct kv_txn *txn, struct er
     } first[] = {
         {CLASS_ROLE, OID_ROLE_CAIRN, 0, "cairn", NULL},
         {CLASS_DATABASE, OID_DB_TEMPLATE1, 0, "template1", "default template for new databases"},
-        {CLASS_DATABASE, OID_DB_POSTGRES, 0, "postgres", "default administrative connection database"},
+        {CLASS_DATABASE, OID_DB_POSTGRES, 0, "postgres",
+         "default administrative connection database"},
         {CLASS_DATABASE, OID_DB_CAIRN, 0, "cairn", NULL},
         {CLASS_NAMESPACE, OID_PUBLIC, OID_DB_CAIRN, "public", "standard public schema"},
         {CLASS_NAMESPACE, OID_PUBLIC_POSTGRES, OID_DB_POSTGRES, "public", "standard public schema"},
-        {CLASS_NAMESPACE, OID_PUBLIC_TEMPLATE1, OID_DB_TEMPLATE1, "public", "standard public schema"},
+        {CLASS_NAMESPACE, OID_PUBLIC_TEMPLATE1, OID_DB_TEMPLATE1, "public",
+         "standard public schema"},
     };
     for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
-        int rc = create_object(task, txn, first[i].class_oid, first[i].oid, first[i].db, first[i].name,
-                               first[i].comment, err);
+        int rc = create_object(task, txn, first[i].class_oid, first[i].oid, first[i].db,
+                               first[i].name, first[i].comment, err);
         if (rc)
             return rc;
     }
@@ -254,7 +274,8 @@ static int create_all(struct task *task, struct kv_txn *txn, struct err *err)
     arena_done(&arena);
     struct kv_read read;
     if (!rc) {
-        const struct kv_schema *schemas[] = {catalog_storage_schema(CATALOG_OBJECT), catalog_storage_schema(CATALOG_NAME)};
+        const struct kv_schema *schemas[] = {catalog_storage_schema(CATALOG_OBJECT),
+                                             catalog_storage_schema(CATALOG_NAME)};
         rc = kv_stmt_begin(task, txn, schemas, 2, &read, err);
     }
     if (!rc)
@@ -266,10 +287,13 @@ static int create_all(struct task *task, struct kv_txn *txn, struct err *err)
     return rc;
 }
 
-/* *present: the catalog is there. Reading a storage that does not exist is refused with KV_RETRY_SCHEMA. */
-static int look_whether_present(struct task *task, struct kv *kv, bool *present, bool *absent, struct err *err)
+/* *present: the catalog is there. Reading a storage that does not exist is refused with
+ * KV_RETRY_SCHEMA. */
+static int look_whether_present(struct task *task, struct kv *kv, bool *present, bool *absent,
+                                struct err *err)
 {
-    struct kv_txn_options options = {.isolation = KV_REPEATABLE_READ, .read_only = true, .class_ = TASK_TXN};
+    struct kv_txn_options options = {
+        .isolation = KV_REPEATABLE_READ, .read_only = true, .class_ = TASK_TXN};
     struct kv_txn *txn = kv_txn_begin(kv, &options);
     struct catalog *catalog;
     int rc = catalog_store_read(task, kv, txn, &catalog, err);

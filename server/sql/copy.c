@@ -1,4 +1,5 @@
-/* copy.c: COPY FROM STDIN and TO STDOUT: the formats of copy_format.h between the client and a plan. */
+/* copy.c: COPY FROM STDIN and TO STDOUT: the formats of copy_format.h between the client and a
+ * plan. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #include "server/sql/sql_int.h"
 #include "types/type/text.h"
 
-/* ---- TO STDOUT ------------------------------------------------------------------------------------------- */
+/* ---- TO STDOUT ---- */
 
 struct copy_out {
     struct task *task;
@@ -43,7 +44,8 @@ static int put_line(struct copy_out *c, struct batch *batch, uint32_t row, struc
         int rc = type_out(c->env, c->shape->columns[i].type_oid, &d, &c->value, err);
         if (rc)
             return rc;
-        copy_put(&c->o, (const char *)buf_text(&c->value), c->value.len, c->force_quote[i], c->shape->n == 1, &c->line);
+        copy_put(&c->o, (const char *)buf_text(&c->value), c->value.len, c->force_quote[i],
+                 c->shape->n == 1, &c->line);
     }
     buf_put_u8(&c->line, '\n');
     return c->s->client->ops->copy_out(c->task, c->s->client, c->line.data, c->line.len, err);
@@ -78,14 +80,16 @@ static int put_header(struct copy_out *c, struct err *err)
 }
 
 /* COPY t (a, b) TO: the query SELECT a, b FROM t. */
-static const struct ast_node *table_query(struct utility_run *u, const struct ast_copy_stmt *stmt, struct arena *arena)
+static const struct ast_node *table_query(struct utility_run *u, const struct ast_copy_stmt *stmt,
+                                          struct arena *arena)
 {
     struct ast_select_stmt *select = ast_new(arena, select_stmt);
     select->from = ast_list_add(arena, NULL, stmt->relation);
     for (uint32_t i = 0; i < (stmt->columns ? stmt->columns->count : 1); i++) {
         struct ast_column_ref *ref = ast_new(arena, column_ref);
-        struct ast_node *field = stmt->columns ? ast_new_string(arena, ast_string_at(stmt->columns, i))
-                                               : ast_new_node(arena, AST_star);
+        struct ast_node *field = stmt->columns
+                                     ? ast_new_string(arena, ast_string_at(stmt->columns, i))
+                                     : ast_new_node(arena, AST_star);
         ref->fields = ast_list_add(arena, NULL, field);
         struct ast_res_target *t = ast_new(arena, res_target);
         t->val = &ref->node;
@@ -94,7 +98,8 @@ static const struct ast_node *table_query(struct utility_run *u, const struct as
     return &select->node;
 }
 
-static int load_query(struct utility_run *u, const struct ast_node *query, struct cached_plan **plan, struct err *err)
+static int load_query(struct utility_run *u, const struct ast_node *query,
+                      struct cached_plan **plan, struct err *err)
 {
     struct arena arena;
     arena_init(&arena, &u->s->account);
@@ -110,7 +115,8 @@ static int load_query(struct utility_run *u, const struct ast_node *query, struc
     return rc;
 }
 
-static int run_copy_out(struct task *task, struct utility_run *u, struct portal *p, struct copy_out *c, struct err *err)
+static int run_copy_out(struct task *task, struct utility_run *u, struct portal *p,
+                        struct copy_out *c, struct err *err)
 {
     struct session *s = u->s;
     const struct session_client_ops *ops = s->client->ops;
@@ -127,13 +133,15 @@ static int run_copy_out(struct task *task, struct utility_run *u, struct portal 
     return rc;
 }
 
-static int copy_to(struct task *task, struct utility_run *u, const struct ast_copy_stmt *stmt, struct err *err)
+static int copy_to(struct task *task, struct utility_run *u, const struct ast_copy_stmt *stmt,
+                   struct err *err)
 {
     struct copy_out c = {.task = task, .s = u->s};
     int rc = copy_options_read(stmt->options, false, &c.o, err);
     if (rc)
         return rc;
-    const struct ast_node *query = stmt->query ? stmt->query : table_query(u, stmt, &u->s->txn.arena);
+    const struct ast_node *query =
+        stmt->query ? stmt->query : table_query(u, stmt, &u->s->txn.arena);
     if (!statement_is_plannable(query))
         return session_unsupported(err, "COPY of this query");
     struct cached_plan *plan;
@@ -146,7 +154,8 @@ static int copy_to(struct task *task, struct utility_run *u, const struct ast_co
     c.env = &p->host.host.env;
     c.force_quote = arena_array(&p->arena, bool, c.shape->n + 1);
     for (uint32_t i = 0; i < c.shape->n; i++)
-        c.force_quote[i] = c.o.force_quote_all || lists_name(c.o.force_quote, c.shape->columns[i].name);
+        c.force_quote[i] =
+            c.o.force_quote_all || lists_name(c.o.force_quote, c.shape->columns[i].name);
     if (!c.shape->n)
         rc = err_set(err, ERR_FEATURE_NOT_SUPPORTED, "COPY query must have a RETURNING clause");
     if (!rc)
@@ -158,7 +167,7 @@ static int copy_to(struct task *task, struct utility_run *u, const struct ast_co
     return rc;
 }
 
-/* ---- FROM STDIN -------------------------------------------------------------------------------------------- */
+/* ---- FROM STDIN ---- */
 
 struct copy_in {
     struct task *task;
@@ -177,18 +186,21 @@ struct copy_in {
     struct copy_field *fields;
 };
 
-static int say_where(struct copy_in *c, const char *column, const struct copy_field *field, struct err *err)
+static int say_where(struct copy_in *c, const char *column, const struct copy_field *field,
+                     struct err *err)
 {
     if (err->where[0])
         return err->code;
     if (column && field && field->data)
-        snprintf(err->where, sizeof err->where, "COPY %s, line %llu, column %s: \"%.*s\"", c->table->name,
-                 (unsigned long long)c->line, column, (int)(field->len < 40 ? field->len : 40), field->data);
+        snprintf(err->where, sizeof err->where, "COPY %s, line %llu, column %s: \"%.*s\"",
+                 c->table->name, (unsigned long long)c->line, column,
+                 (int)(field->len < 40 ? field->len : 40), field->data);
     else if (column)
-        snprintf(err->where, sizeof err->where, "COPY %s, line %llu, column %s: null input", c->table->name,
-                 (unsigned long long)c->line, column);
+        snprintf(err->where, sizeof err->where, "COPY %s, line %llu, column %s: null input",
+                 c->table->name, (unsigned long long)c->line, column);
     else
-        snprintf(err->where, sizeof err->where, "COPY %s, line %llu", c->table->name, (unsigned long long)c->line);
+        snprintf(err->where, sizeof err->where, "COPY %s, line %llu", c->table->name,
+                 (unsigned long long)c->line);
     return err->code;
 }
 
@@ -201,7 +213,8 @@ static int next_line(struct copy_in *c, const char **line, size_t *len, struct e
         return 0;
     for (;;) {
         size_t eol;
-        if (copy_line_end(&c->o, c->data.data + c->at, c->data.len - c->at, c->at_end, &scan, len, &eol)) {
+        if (copy_line_end(&c->o, c->data.data + c->at, c->data.len - c->at, c->at_end, &scan, len,
+                          &eol)) {
             *line = (const char *)c->data.data + c->at;
             c->at += *len + eol;
             c->line++;
@@ -250,14 +263,16 @@ static int put_field(struct copy_in *c, struct batch *b, uint32_t row, uint32_t 
     size_t null_len = strlen(c->o.null_text);
     if (!f.data && c->force_not_null[i])
         f = (struct copy_field){c->o.null_text, (uint32_t)null_len};
-    if (f.data && c->force_null[i] && f.len == null_len && memcmp(f.data, c->o.null_text, null_len) == 0)
+    if (f.data && c->force_null[i] && f.len == null_len &&
+        memcmp(f.data, c->o.null_text, null_len) == 0)
         f.data = NULL;
     if (!f.data) {
         vec_set_null(&b->cols[i], row, b->arena);
         return 0;
     }
     struct datum d, stored;
-    int rc = type_in(&c->host.host.env, col->type_oid, col->typmod, f.data, f.len, b->arena, &d, err);
+    int rc =
+        type_in(&c->host.host.env, col->type_oid, col->typmod, f.data, f.len, b->arena, &d, err);
     if (!rc)
         rc = type_store(col->type_oid, col->typmod, &d, b->arena, &stored, err);
     if (rc)
@@ -269,18 +284,23 @@ static int put_field(struct copy_in *c, struct batch *b, uint32_t row, uint32_t 
 static int check_header(struct copy_in *c, uint32_t n, struct err *err)
 {
     if (n != c->n)
-        return err_set(err, ERR_BAD_COPY_FILE_FORMAT, "wrong number of fields in header line: got %u, expected %u", n, c->n);
+        return err_set(err, ERR_BAD_COPY_FILE_FORMAT,
+                       "wrong number of fields in header line: got %u, expected %u", n, c->n);
     for (uint32_t i = 0; i < n; i++) {
         const char *name = c->columns[i]->name;
-        if (!c->fields[i].data || c->fields[i].len != strlen(name) || memcmp(c->fields[i].data, name, c->fields[i].len))
-            return err_set(err, ERR_BAD_COPY_FILE_FORMAT,
-                           "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"", i + 1,
-                           c->fields[i].data ? (int)c->fields[i].len : 0, c->fields[i].data ? c->fields[i].data : "", name);
+        if (!c->fields[i].data || c->fields[i].len != strlen(name) ||
+            memcmp(c->fields[i].data, name, c->fields[i].len))
+            return err_set(
+                err, ERR_BAD_COPY_FILE_FORMAT,
+                "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"",
+                i + 1, c->fields[i].data ? (int)c->fields[i].len : 0,
+                c->fields[i].data ? c->fields[i].data : "", name);
     }
     return 0;
 }
 
-static int read_row(struct copy_in *c, struct batch *b, uint32_t row, const char *line, size_t len, struct err *err)
+static int read_row(struct copy_in *c, struct batch *b, uint32_t row, const char *line, size_t len,
+                    struct err *err)
 {
     uint32_t n;
     int rc = text_check((const uint8_t *)line, len, err);
@@ -295,7 +315,8 @@ static int read_row(struct copy_in *c, struct batch *b, uint32_t row, const char
         return say_where(c, NULL, NULL, err);
     }
     if (n < c->n) {
-        err_set(err, ERR_BAD_COPY_FILE_FORMAT, "missing data for column \"%s\"", c->columns[n]->name);
+        err_set(err, ERR_BAD_COPY_FILE_FORMAT, "missing data for column \"%s\"",
+                c->columns[n]->name);
         return say_where(c, NULL, NULL, err);
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -335,7 +356,8 @@ static struct batch *new_batch(struct copy_in *c)
 }
 
 /* Long values are copied: lines move when more data comes. */
-static int pull_rows(void *ctx, struct task *task, uint32_t rows_max, struct batch **out, struct err *err)
+static int pull_rows(void *ctx, struct task *task, uint32_t rows_max, struct batch **out,
+                     struct err *err)
 {
     struct copy_in *c = ctx;
     *out = NULL;
@@ -370,15 +392,18 @@ static int pull_rows(void *ctx, struct task *task, uint32_t rows_max, struct bat
     return task_check(task, err);
 }
 
-static int choose_columns(struct copy_in *c, const struct ast_copy_stmt *stmt, struct arena *arena, struct err *err)
+static int choose_columns(struct copy_in *c, const struct ast_copy_stmt *stmt, struct arena *arena,
+                          struct err *err)
 {
     const struct cat_relation *r = c->table->relation;
     uint32_t most = stmt->columns ? stmt->columns->count : r->n_columns;
     c->columns = arena_array(arena, const struct cat_column *, most + 1);
     for (uint32_t i = 0; i < most; i++) {
-        const struct cat_column *col = stmt->columns ? cat_column_named(r, ast_string_at(stmt->columns, i)) : &r->columns[i];
+        const struct cat_column *col =
+            stmt->columns ? cat_column_named(r, ast_string_at(stmt->columns, i)) : &r->columns[i];
         if (!col)
-            return err_set(err, ERR_UNDEFINED_COLUMN, "column \"%s\" of relation \"%s\" does not exist",
+            return err_set(err, ERR_UNDEFINED_COLUMN,
+                           "column \"%s\" of relation \"%s\" does not exist",
                            ast_string_at(stmt->columns, i), c->table->name);
         if (!stmt->columns && (col->dropped || col->generated_expr))
             continue;
@@ -389,17 +414,19 @@ static int choose_columns(struct copy_in *c, const struct ast_copy_stmt *stmt, s
     c->force_not_null = arena_array(arena, bool, c->n + 1);
     for (uint32_t i = 0; i < c->n; i++) {
         c->force_null[i] = c->o.force_null_all || lists_name(c->o.force_null, c->columns[i]->name);
-        c->force_not_null[i] = c->o.force_not_null_all || lists_name(c->o.force_not_null, c->columns[i]->name);
+        c->force_not_null[i] =
+            c->o.force_not_null_all || lists_name(c->o.force_not_null, c->columns[i]->name);
     }
     return 0;
 }
 
-static int find_table(struct session *s, const struct ast_range_var *rv, const struct cat_object **out, struct err *err)
+static int find_table(struct session *s, const struct ast_range_var *rv,
+                      const struct cat_object **out, struct err *err)
 {
     const struct cat_object *table = catalog_view_relation(&s->view, rv->schema, rv->name);
     if (!table || !table->relation)
-        return err_set(err, ERR_UNDEFINED_TABLE, "relation \"%s%s%s\" does not exist", rv->schema ? rv->schema : "",
-                       rv->schema ? "." : "", rv->name);
+        return err_set(err, ERR_UNDEFINED_TABLE, "relation \"%s%s%s\" does not exist",
+                       rv->schema ? rv->schema : "", rv->schema ? "." : "", rv->name);
     if (table->relation->kind != 'r' || table->relation->system)
         return err_set(err, ERR_WRONG_OBJECT_TYPE, "cannot copy to %s \"%s\"",
                        table->relation->kind == 'v' ? "view" : "relation", rv->name);
@@ -422,7 +449,8 @@ static int plan_copy(struct copy_in *c, struct utility_run *u, const struct ast_
     return rc;
 }
 
-static int run_copy_in(struct task *task, struct utility_run *u, struct copy_in *c, struct portal *p, struct err *err)
+static int run_copy_in(struct task *task, struct utility_run *u, struct copy_in *c,
+                       struct portal *p, struct err *err)
 {
     struct session *s = u->s;
     p->source = pull_rows;
@@ -439,7 +467,8 @@ static int run_copy_in(struct task *task, struct utility_run *u, struct copy_in 
     return rc;
 }
 
-static int copy_from(struct task *task, struct utility_run *u, const struct ast_copy_stmt *stmt, struct err *err)
+static int copy_from(struct task *task, struct utility_run *u, const struct ast_copy_stmt *stmt,
+                     struct err *err)
 {
     struct copy_in c = {.task = task, .s = u->s};
     struct arena arena;
@@ -463,11 +492,14 @@ static int copy_from(struct task *task, struct utility_run *u, const struct ast_
     return rc;
 }
 
-int copy_run(struct task *task, struct utility_run *u, const struct ast_copy_stmt *stmt, struct err *err)
+int copy_run(struct task *task, struct utility_run *u, const struct ast_copy_stmt *stmt,
+             struct err *err)
 {
     if (stmt->filename || stmt->is_program) {
-        session_unsupported(err, stmt->is_program ? "COPY to or from a program" : "COPY to or from a file of the server");
-        return err_hint(err, "COPY ... STDIN and STDOUT move data through the client; see also psql's \\copy.");
+        session_unsupported(err, stmt->is_program ? "COPY to or from a program"
+                                                  : "COPY to or from a file of the server");
+        return err_hint(
+            err, "COPY ... STDIN and STDOUT move data through the client; see also psql's \\copy.");
     }
     return stmt->is_from ? copy_from(task, u, stmt, err) : copy_to(task, u, stmt, err);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- options --------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static const char *option_text(const struct ast_def_elem *e)
 {
@@ -24,19 +24,22 @@ static bool is_true(const char *word)
 static int take_char(const char *what, const char *text, char *out, struct err *err)
 {
     if (strlen(text) != 1)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "COPY %s must be a single one-byte character", what);
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "COPY %s must be a single one-byte character", what);
     *out = *text;
     return 0;
 }
 
-static int take_names(const struct ast_def_elem *e, const struct ast_list **out, bool *all, struct err *err)
+static int take_names(const struct ast_def_elem *e, const struct ast_list **out, bool *all,
+                      struct err *err)
 {
     if (ast_is(star, e->arg))
         *all = true;
     else if (ast_is(node_list, e->arg))
         *out = ast_to(node_list, e->arg)->items;
     else
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "argument to option \"%s\" must be a list of column names", e->name);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                       "argument to option \"%s\" must be a list of column names", e->name);
     return 0;
 }
 
@@ -57,7 +60,8 @@ static int take_header(const char *word, bool is_from, struct copy_options *o, s
 {
     if (strcasecmp(word, "match") == 0) {
         if (!is_from)
-            return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "cannot use \"match\" with HEADER in COPY TO");
+            return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                           "cannot use \"match\" with HEADER in COPY TO");
         o->header = COPY_HEADER_MATCH;
     } else {
         o->header = is_true(word) ? COPY_HEADER_SKIP : COPY_HEADER_NONE;
@@ -65,7 +69,8 @@ static int take_header(const char *word, bool is_from, struct copy_options *o, s
     return 0;
 }
 
-static int take_option(const struct ast_def_elem *e, bool is_from, struct copy_options *o, struct err *err)
+static int take_option(const struct ast_def_elem *e, bool is_from, struct copy_options *o,
+                       struct err *err)
 {
     const char *word = option_text(e);
     if (strcmp(e->name, "format") == 0)
@@ -98,7 +103,8 @@ static int take_option(const struct ast_def_elem *e, bool is_from, struct copy_o
     return err_set(err, ERR_SYNTAX_ERROR, "option \"%s\" not recognized", e->name);
 }
 
-int copy_options_read(const struct ast_list *options, bool is_from, struct copy_options *out, struct err *err)
+int copy_options_read(const struct ast_list *options, bool is_from, struct copy_options *out,
+                      struct err *err)
 {
     struct copy_options o = {.quote = 0};
     for (uint32_t i = 0; i < ast_count(options); i++) {
@@ -107,9 +113,12 @@ int copy_options_read(const struct ast_list *options, bool is_from, struct copy_
             return rc;
     }
     bool csv = o.format == COPY_CSV;
-    if (!csv && (o.quote || o.escape || o.force_quote || o.force_quote_all || o.force_not_null || o.force_null))
+    if (!csv && (o.quote || o.escape || o.force_quote || o.force_quote_all || o.force_not_null ||
+                 o.force_null))
         return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "COPY %s available only in CSV mode",
-                       o.quote ? "quote" : o.escape ? "escape" : "force options");
+                       o.quote    ? "quote"
+                       : o.escape ? "escape"
+                                  : "force options");
     if (!o.delimiter)
         o.delimiter = csv ? ',' : '\t';
     if (!o.null_text)
@@ -119,19 +128,22 @@ int copy_options_read(const struct ast_list *options, bool is_from, struct copy_
     if (csv && !o.escape)
         o.escape = o.quote;
     if (o.delimiter == '\n' || o.delimiter == '\r')
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "COPY delimiter cannot be newline or carriage return");
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                       "COPY delimiter cannot be newline or carriage return");
     if (strpbrk(o.null_text, "\r\n"))
         return err_set(err, ERR_INVALID_PARAMETER_VALUE,
                        "COPY null representation cannot use newline or carriage return");
     if (!csv && strchr("\\.abcdefghijklmnopqrstuvwxyz0123456789", o.delimiter))
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "COPY delimiter cannot be \"%c\"", o.delimiter);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "COPY delimiter cannot be \"%c\"",
+                       o.delimiter);
     if (csv && o.delimiter == o.quote)
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "COPY delimiter and quote must be different");
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                       "COPY delimiter and quote must be different");
     *out = o;
     return 0;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static bool scan_text(const uint8_t *data, size_t len, struct copy_scan *scan)
 {
@@ -147,7 +159,8 @@ static bool scan_text(const uint8_t *data, size_t len, struct copy_scan *scan)
     return false;
 }
 
-static bool scan_csv(const struct copy_options *o, const uint8_t *data, size_t len, struct copy_scan *scan)
+static bool scan_csv(const struct copy_options *o, const uint8_t *data, size_t len,
+                     struct copy_scan *scan)
 {
     for (; scan->at < len; scan->at++) {
         char c = (char)data[scan->at];
@@ -163,8 +176,8 @@ static bool scan_csv(const struct copy_options *o, const uint8_t *data, size_t l
     return false;
 }
 
-bool copy_line_end(const struct copy_options *o, const uint8_t *data, size_t len, bool at_end, struct copy_scan *scan,
-                   size_t *line_len, size_t *eol)
+bool copy_line_end(const struct copy_options *o, const uint8_t *data, size_t len, bool at_end,
+                   struct copy_scan *scan, size_t *line_len, size_t *eol)
 {
     bool found = o->format == COPY_CSV ? scan_csv(o, data, len, scan) : scan_text(data, len, scan);
     if (!found) {
@@ -185,7 +198,7 @@ bool copy_line_end(const struct copy_options *o, const uint8_t *data, size_t len
     return true;
 }
 
-/* ---- fields -------------------------------------------------------------------------------------------------- */
+/* ---- fields ---- */
 
 static int octal(char c)
 {
@@ -194,7 +207,10 @@ static int octal(char c)
 
 static int hex(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* p stands behind a backslash. */
@@ -234,8 +250,8 @@ static struct copy_field unescape(const char *p, size_t len, struct arena *arena
     return (struct copy_field){out, (uint32_t)(at - out)};
 }
 
-static uint32_t split_text(const struct copy_options *o, const char *line, size_t len, uint32_t fields_max,
-                           struct copy_field *fields, struct arena *arena)
+static uint32_t split_text(const struct copy_options *o, const char *line, size_t len,
+                           uint32_t fields_max, struct copy_field *fields, struct arena *arena)
 {
     uint32_t n = 0;
     size_t null_len = strlen(o->null_text);
@@ -266,8 +282,9 @@ static uint32_t split_text(const struct copy_options *o, const char *line, size_
     }
 }
 
-static int split_csv(const struct copy_options *o, const char *line, size_t len, uint32_t fields_max,
-                     struct copy_field *fields, uint32_t *count, struct arena *arena, struct err *err)
+static int split_csv(const struct copy_options *o, const char *line, size_t len,
+                     uint32_t fields_max, struct copy_field *fields, uint32_t *count,
+                     struct arena *arena, struct err *err)
 {
     uint32_t n = 0;
     size_t null_len = strlen(o->null_text);
@@ -276,7 +293,8 @@ static int split_csv(const struct copy_options *o, const char *line, size_t len,
         char *out = arena_alloc(arena, (size_t)(end - p) + 1), *at = out;
         bool in_quotes = false, quoted = false;
         for (; p < end && (in_quotes || *p != o->delimiter); p++) {
-            if (in_quotes && *p == o->escape && p + 1 < end && (p[1] == o->quote || p[1] == o->escape))
+            if (in_quotes && *p == o->escape && p + 1 < end &&
+                (p[1] == o->quote || p[1] == o->escape))
                 *at++ = *++p;
             else if (*p == o->quote)
                 in_quotes = !in_quotes, quoted = true;
@@ -286,8 +304,10 @@ static int split_csv(const struct copy_options *o, const char *line, size_t len,
         if (in_quotes)
             return err_set(err, ERR_BAD_COPY_FILE_FORMAT, "unterminated CSV quoted field");
         if (n < fields_max) {
-            bool null = !quoted && (size_t)(at - out) == null_len && memcmp(out, o->null_text, null_len) == 0;
-            fields[n] = null ? (struct copy_field){0} : (struct copy_field){out, (uint32_t)(at - out)};
+            bool null = !quoted && (size_t)(at - out) == null_len &&
+                        memcmp(out, o->null_text, null_len) == 0;
+            fields[n] =
+                null ? (struct copy_field){0} : (struct copy_field){out, (uint32_t)(at - out)};
         }
         n++;
         if (p >= end)
@@ -298,8 +318,8 @@ static int split_csv(const struct copy_options *o, const char *line, size_t len,
     return 0;
 }
 
-int copy_split(const struct copy_options *o, const char *line, size_t len, uint32_t fields_max, struct copy_field *fields,
-               uint32_t *n, struct arena *arena, struct err *err)
+int copy_split(const struct copy_options *o, const char *line, size_t len, uint32_t fields_max,
+               struct copy_field *fields, uint32_t *n, struct arena *arena, struct err *err)
 {
     if (o->format == COPY_CSV)
         return split_csv(o, line, len, fields_max, fields, n, arena, err);
@@ -307,7 +327,7 @@ int copy_split(const struct copy_options *o, const char *line, size_t len, uint3
     return 0;
 }
 
-/* ---- out ------------------------------------------------------------------------------------------------------ */
+/* ---- out ---- */
 
 static void put_text(const struct copy_options *o, const char *data, size_t len, struct buf *out)
 {
@@ -326,13 +346,15 @@ static void put_text(const struct copy_options *o, const char *data, size_t len,
     buf_put(out, data + start, len - start);
 }
 
-static void put_csv(const struct copy_options *o, const char *data, size_t len, bool force_quote, bool alone,
-                    struct buf *out)
+static void put_csv(const struct copy_options *o, const char *data, size_t len, bool force_quote,
+                    bool alone, struct buf *out)
 {
-    bool quote = force_quote || (len == strlen(o->null_text) && memcmp(data, o->null_text, len) == 0) ||
+    bool quote = force_quote ||
+                 (len == strlen(o->null_text) && memcmp(data, o->null_text, len) == 0) ||
                  (alone && len == 2 && memcmp(data, "\\.", 2) == 0);
     for (size_t i = 0; i < len && !quote; i++)
-        quote = data[i] == o->delimiter || data[i] == o->quote || data[i] == '\n' || data[i] == '\r';
+        quote =
+            data[i] == o->delimiter || data[i] == o->quote || data[i] == '\n' || data[i] == '\r';
     if (!quote) {
         buf_put(out, data, len);
         return;
@@ -346,7 +368,8 @@ static void put_csv(const struct copy_options *o, const char *data, size_t len, 
     buf_put_u8(out, (uint8_t)o->quote);
 }
 
-void copy_put(const struct copy_options *o, const char *data, size_t len, bool force_quote, bool alone, struct buf *out)
+void copy_put(const struct copy_options *o, const char *data, size_t len, bool force_quote,
+              bool alone, struct buf *out)
 {
     if (!data)
         buf_put_text(out, o->null_text);

@@ -1,8 +1,9 @@
 /* copy_format.h: COPY's text and csv formats, as pure functions over bytes.
  *
- *   text   fields between delimiters, one line a row; \b \f \n \r \t \v \123 \x41 and a backslash before anything else stand for a
- *          character; the null string is compared before that; a line of \. ends the data
- *   csv    RFC 4180 with PostgreSQL's quote, escape, null and force options; newlines inside quotes belong to the value
+ *   text   fields between delimiters, one line a row; \b \f \n \r \t \v \123 \x41 and a backslash
+ * before anything else stand for a character; the null string is compared before that; a line of \.
+ * ends the data csv    RFC 4180 with PostgreSQL's quote, escape, null and force options; newlines
+ * inside quotes belong to the value
  *
  * Invariant: a line is only given out whole; copy_line_end tells when more bytes are needed.
  */
@@ -32,21 +33,25 @@ struct copy_field {
 };
 
 /* Options of a COPY statement. 42601, 22023, 0A000. */
-int copy_options_read(const struct ast_list *options, bool is_from, struct copy_options *out, struct err *err) MUST_CHECK;
+int copy_options_read(const struct ast_list *options, bool is_from, struct copy_options *out,
+                      struct err *err) MUST_CHECK;
 
 /* Where a scan for the end of a line stands. */
 struct copy_scan {
-    size_t at;       /* first byte not looked at */
+    size_t at; /* first byte not looked at */
     bool in_quotes, escaped;
 };
-/* Looks for the end of the line that starts at data[0]. True: *len is its length, *eol the length of its end (0 at the end of all data). */
-bool copy_line_end(const struct copy_options *o, const uint8_t *data, size_t len, bool at_end, struct copy_scan *scan,
-                   size_t *line_len, size_t *eol);
-/* Splits a line; text of fields lies in the line or the arena. quoted[i] tells of csv's quotes. *n: how many there were; only fields_max are
- * filled in. 22P04. */
-int copy_split(const struct copy_options *o, const char *line, size_t len, uint32_t fields_max, struct copy_field *fields,
-               uint32_t *n, struct arena *arena, struct err *err) MUST_CHECK;
+/* Looks for the end of the line that starts at data[0]. True: *len is its length, *eol the length
+ * of its end (0 at the end of all data). */
+bool copy_line_end(const struct copy_options *o, const uint8_t *data, size_t len, bool at_end,
+                   struct copy_scan *scan, size_t *line_len, size_t *eol);
+/* Splits a line; text of fields lies in the line or the arena. quoted[i] tells of csv's quotes. *n:
+ * how many there were; only fields_max are filled in. 22P04. */
+int copy_split(const struct copy_options *o, const char *line, size_t len, uint32_t fields_max,
+               struct copy_field *fields, uint32_t *n, struct arena *arena,
+               struct err *err) MUST_CHECK;
 /* Appends one value (data NULL = null) in the format; no delimiter. */
-void copy_put(const struct copy_options *o, const char *data, size_t len, bool force_quote, bool alone, struct buf *out);
+void copy_put(const struct copy_options *o, const char *data, size_t len, bool force_quote,
+              bool alone, struct buf *out);
 
 #endif

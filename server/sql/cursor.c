@@ -6,7 +6,8 @@
 
 #include "server/sql/sql_int.h"
 
-/* A prepared statement out of a part of the message: for now with its tree and text, so that errors point into the message. */
+/* A prepared statement out of a part of the message: for now with its tree and text, so that errors
+ * point into the message. */
 static struct prepared *prepare_node(struct utility_run *u, const char *name, struct ast_node *node)
 {
     struct prepared *pr = prepared_create(name);
@@ -19,7 +20,8 @@ static struct prepared *prepare_node(struct utility_run *u, const char *name, st
     return pr;
 }
 
-/* From here on it lives longer than the message: its own text, to be parsed again when it must be planned again. */
+/* From here on it lives longer than the message: its own text, to be parsed again when it must be
+ * planned again. */
 static void prepare_keep(struct prepared *pr)
 {
     pr->text = arena_strndup(&pr->arena, pr->text, pr->len);
@@ -29,15 +31,16 @@ static void prepare_keep(struct prepared *pr)
     pr->parsed = false;
 }
 
-/* ---- cursors ------------------------------------------------------------------------------------------------ */
+/* ---- cursors ---- */
 
-int cursor_declare(struct task *task, struct utility_run *u, const struct ast_declare_cursor_stmt *stmt,
-                   struct err *err)
+int cursor_declare(struct task *task, struct utility_run *u,
+                   const struct ast_declare_cursor_stmt *stmt, struct err *err)
 {
     struct session *s = u->s;
     snprintf(u->tag, sizeof u->tag, "DECLARE CURSOR");
     if (!stmt->hold && !txn_in_block(s) && s->txn.block != TXN_IMPLICIT && u->last)
-        return err_set(err, ERR_NO_ACTIVE_SQL_TRANSACTION, "DECLARE CURSOR can only be used in transaction blocks");
+        return err_set(err, ERR_NO_ACTIVE_SQL_TRANSACTION,
+                       "DECLARE CURSOR can only be used in transaction blocks");
     if (!ast_is(select_stmt, stmt->query))
         return err_set(err, ERR_INVALID_CURSOR_DEFINITION, "DECLARE CURSOR must specify a SELECT");
     struct portal *p;
@@ -65,26 +68,30 @@ int cursor_declare(struct task *task, struct utility_run *u, const struct ast_de
     return rc;
 }
 
-int cursor_fetch(struct task *task, struct utility_run *u, const struct ast_fetch_stmt *stmt, struct err *err)
+int cursor_fetch(struct task *task, struct utility_run *u, const struct ast_fetch_stmt *stmt,
+                 struct err *err)
 {
     struct session *s = u->s;
     struct portal *p = portal_find(s, stmt->name);
     if (!p || !p->plan)
         return err_set(err, ERR_INVALID_CURSOR_NAME, "cursor \"%s\" does not exist", stmt->name);
     struct result_shape shape = p->shape;
-    const struct result_shape *formats = u->shape && u->shape->n == shape.n && !p->binary ? u->shape : &shape;
+    const struct result_shape *formats =
+        u->shape && u->shape->n == shape.n && !p->binary ? u->shape : &shape;
     struct row_target target = {.to_client = !stmt->is_move, .shape = formats};
     if (u->describe && !stmt->is_move)
         s->client->ops->describe(s->client, &shape);
     uint64_t rows;
     int rc = portal_fetch(task, s, p, (uint8_t)stmt->dir, stmt->count, &target, &rows, err);
-    snprintf(u->tag, sizeof u->tag, "%s %llu", stmt->is_move ? "MOVE" : "FETCH", (unsigned long long)rows);
+    snprintf(u->tag, sizeof u->tag, "%s %llu", stmt->is_move ? "MOVE" : "FETCH",
+             (unsigned long long)rows);
     return rc;
 }
 
-/* ---- PREPARE, EXECUTE ----------------------------------------------------------------------------------------- */
+/* ---- PREPARE, EXECUTE ---- */
 
-static int bind_types(struct utility_run *u, struct prepared *pr, const struct ast_list *types, struct err *err)
+static int bind_types(struct utility_run *u, struct prepared *pr, const struct ast_list *types,
+                      struct err *err)
 {
     struct planner_options options;
     struct session_host host;
@@ -96,7 +103,8 @@ static int bind_types(struct utility_run *u, struct prepared *pr, const struct a
     pr->n_given = pr->n_types = n;
     for (uint32_t i = 0; i < n; i++) {
         int32_t typmod;
-        int rc = bind_type_name(&options, ast_to(type_name, types->items[i]), &pr->arena, &pr->given[i], &typmod, err);
+        int rc = bind_type_name(&options, ast_to(type_name, types->items[i]), &pr->arena,
+                                &pr->given[i], &typmod, err);
         if (rc)
             return rc;
         pr->types[i] = pr->given[i];
@@ -104,12 +112,14 @@ static int bind_types(struct utility_run *u, struct prepared *pr, const struct a
     return 0;
 }
 
-int prepare_statement(struct task *task, struct utility_run *u, const struct ast_prepare_stmt *stmt, struct err *err)
+int prepare_statement(struct task *task, struct utility_run *u, const struct ast_prepare_stmt *stmt,
+                      struct err *err)
 {
     struct session *s = u->s;
     snprintf(u->tag, sizeof u->tag, "PREPARE");
     if (hashmap_get(&s->prepared, stmt->name, strlen(stmt->name)))
-        return err_set(err, ERR_DUPLICATE_PREPARED_STATEMENT, "prepared statement \"%s\" already exists", stmt->name);
+        return err_set(err, ERR_DUPLICATE_PREPARED_STATEMENT,
+                       "prepared statement \"%s\" already exists", stmt->name);
     if (!statement_is_plannable(stmt->query))
         return session_unsupported(err, "PREPARE of this statement");
     struct prepared *pr = prepare_node(u, stmt->name, stmt->query);
@@ -159,12 +169,13 @@ static struct ast_node *make_type_cast(struct arena *arena, struct ast_node *arg
 }
 
 /* The arguments are evaluated as SELECT a::t, b::u. */
-static int evaluate_params(struct task *task, struct utility_run *u, const struct ast_list *params, struct prepared *pr,
-                           struct portal *p, struct err *err)
+static int evaluate_params(struct task *task, struct utility_run *u, const struct ast_list *params,
+                           struct prepared *pr, struct portal *p, struct err *err)
 {
     uint32_t n = ast_count(params);
     if (n != pr->n_types) {
-        err_set(err, ERR_SYNTAX_ERROR, "wrong number of parameters for prepared statement \"%s\"", pr->name);
+        err_set(err, ERR_SYNTAX_ERROR, "wrong number of parameters for prepared statement \"%s\"",
+                pr->name);
         return err_detail(err, "Expected %u parameters but got %u.", pr->n_types, n);
     }
     if (!n)
@@ -198,11 +209,13 @@ static int run_prepared(struct task *task, struct utility_run *u, struct prepare
     if (!rc) {
         if (u->describe && p->shape.n)
             s->client->ops->describe(s->client, &p->shape);
-        const struct result_shape *shape = u->shape && u->shape->n == p->shape.n ? u->shape : &p->shape;
+        const struct result_shape *shape =
+            u->shape && u->shape->n == p->shape.n ? u->shape : &p->shape;
         struct row_target target = {.to_client = true, .shape = shape};
         bool done;
         uint64_t rows;
-        rc = portal_run_retrying(task, s, p, &target, 0, u->last && u->top_level && !txn_in_block(s) && !stmt->params,
+        rc = portal_run_retrying(task, s, p, &target, 0,
+                                 u->last && u->top_level && !txn_in_block(s) && !stmt->params,
                                  &done, &rows, err);
         if (!rc)
             portal_tag(p, rows, u->tag);
@@ -211,7 +224,8 @@ static int run_prepared(struct task *task, struct utility_run *u, struct prepare
     return rc;
 }
 
-int prepare_execute(struct task *task, struct utility_run *u, const struct ast_execute_stmt *stmt, struct err *err)
+int prepare_execute(struct task *task, struct utility_run *u, const struct ast_execute_stmt *stmt,
+                    struct err *err)
 {
     struct prepared *pr = prepared_find(u->s, stmt->name, err);
     if (!pr)
@@ -224,7 +238,7 @@ int prepare_execute(struct task *task, struct utility_run *u, const struct ast_e
     return rc;
 }
 
-/* ---- EXPLAIN ------------------------------------------------------------------------------------------------------ */
+/* ---- EXPLAIN ---- */
 
 struct explain_options {
     bool analyze, costs, timing, summary;
@@ -244,7 +258,8 @@ static bool option_is_on(const struct ast_def_elem *e)
     return strcasecmp(word, "off") && strcasecmp(word, "false");
 }
 
-static int read_explain_options(const struct ast_explain_stmt *stmt, struct explain_options *o, struct err *err)
+static int read_explain_options(const struct ast_explain_stmt *stmt, struct explain_options *o,
+                                struct err *err)
 {
     *o = (struct explain_options){.costs = true, .timing = true};
     bool summary_given = false;
@@ -260,12 +275,14 @@ static int read_explain_options(const struct ast_explain_stmt *stmt, struct expl
         else if (strcmp(e->name, "summary") == 0)
             o->summary = on, summary_given = true;
         else if (strcmp(e->name, "format") == 0) {
-            const char *word = e->arg && ast_is(string, e->arg) ? ast_to(string, e->arg)->text
-                               : e->arg && ast_is(a_const, e->arg) ? ast_to(a_const, e->arg)->text : "";
+            const char *word = e->arg && ast_is(string, e->arg)    ? ast_to(string, e->arg)->text
+                               : e->arg && ast_is(a_const, e->arg) ? ast_to(a_const, e->arg)->text
+                                                                   : "";
             if (!word || strcasecmp(word, "text"))
-                return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "EXPLAIN (FORMAT %s) is not supported", word ? word : "");
-        } else if (strcmp(e->name, "verbose") && strcmp(e->name, "buffers") && strcmp(e->name, "settings") &&
-                   strcmp(e->name, "wal")) {
+                return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                               "EXPLAIN (FORMAT %s) is not supported", word ? word : "");
+        } else if (strcmp(e->name, "verbose") && strcmp(e->name, "buffers") &&
+                   strcmp(e->name, "settings") && strcmp(e->name, "wal")) {
             return err_set(err, ERR_SYNTAX_ERROR, "unrecognized EXPLAIN option \"%s\"", e->name);
         }
     }
@@ -274,8 +291,9 @@ static int read_explain_options(const struct ast_explain_stmt *stmt, struct expl
     return 0;
 }
 
-static int run_for_actuals(struct task *task, struct session *s, struct portal *p, const struct explain_options *o,
-                           const struct plan *bytes, uint64_t planning_ns, struct buf *out, struct err *err)
+static int run_for_actuals(struct task *task, struct session *s, struct portal *p,
+                           const struct explain_options *o, const struct plan *bytes,
+                           uint64_t planning_ns, struct buf *out, struct err *err)
 {
     uint64_t start = env_mono_ns(s->node->env);
     int rc = 0;
@@ -294,7 +312,8 @@ static int run_for_actuals(struct task *task, struct session *s, struct portal *
     plan_explain(bytes, exec_actuals(p->exec), o->costs, o->timing, out);
     if (o->summary) {
         buf_printf(out, "Planning Time: %.3f ms\n", (double)planning_ns / 1e6);
-        buf_printf(out, "Peak Memory: %llu kB\n", (unsigned long long)(p->account.peak_bytes / 1024));
+        buf_printf(out, "Peak Memory: %llu kB\n",
+                   (unsigned long long)(p->account.peak_bytes / 1024));
         buf_printf(out, "Execution Time: %.3f ms\n", (double)(end - start) / 1e6);
     }
     return 0;
@@ -355,7 +374,8 @@ static int send_lines(struct task *task, struct utility_run *u, struct buf *text
     return rc;
 }
 
-int explain_run(struct task *task, struct utility_run *u, const struct ast_explain_stmt *stmt, struct err *err)
+int explain_run(struct task *task, struct utility_run *u, const struct ast_explain_stmt *stmt,
+                struct err *err)
 {
     snprintf(u->tag, sizeof u->tag, "EXPLAIN");
     struct explain_options o;

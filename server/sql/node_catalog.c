@@ -46,7 +46,8 @@ void node_catalog_put(struct node_catalog *nc, struct catalog *take_catalog)
     lock_give(&nc->lock);
 }
 
-void node_catalog_apply(struct node_catalog *nc, const struct catalog_change *changes, uint32_t n, hlc_time version)
+void node_catalog_apply(struct node_catalog *nc, const struct catalog_change *changes, uint32_t n,
+                        hlc_time version)
 {
     lock_take(&nc->lock);
     hlc_time at = catalog_version(nc->current);
@@ -56,7 +57,8 @@ void node_catalog_apply(struct node_catalog *nc, const struct catalog_change *ch
 
 int node_catalog_load(struct task *task, struct sql_node *node, struct err *err)
 {
-    struct kv_txn_options options = {.isolation = KV_REPEATABLE_READ, .read_only = true, .class_ = TASK_TXN};
+    struct kv_txn_options options = {
+        .isolation = KV_REPEATABLE_READ, .read_only = true, .class_ = TASK_TXN};
     for (int attempt = 0;; attempt++) {
         struct kv_txn *txn = kv_txn_begin(node->kv, &options);
         struct catalog *catalog;

@@ -1,9 +1,11 @@
 /* plan_cache.c: plans of a core, found by what they were made from.
  *
- *   key := search path OIDs, database, role, hash of plan-relevant settings, parameter types, statement text
+ *   key := search path OIDs, database, role, hash of plan-relevant settings, parameter types,
+ * statement text
  *
- * A plan found is good while the versions of the objects it depends on are those it was made with; after a change of the
- * catalog they are compared once. Least recently used ones go when there are too many. */
+ * A plan found is good while the versions of the objects it depends on are those it was made with;
+ * after a change of the catalog they are compared once. Least recently used ones go when there are
+ * too many. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,10 +60,10 @@ void plan_cache_destroy(struct plan_cache *cache)
     free(cache);
 }
 
-/* ---- keys and validity ------------------------------------------------------------------------------ */
+/* ---- keys and validity ---- */
 
-static void make_key(struct session *s, const char *text, size_t len, const uint32_t *types, uint32_t n_types,
-                     struct buf *out)
+static void make_key(struct session *s, const char *text, size_t len, const uint32_t *types,
+                     uint32_t n_types, struct buf *out)
 {
     buf_put_le32(out, s->view.n_search_path);
     buf_put(out, s->view.search_path, s->view.n_search_path * sizeof(uint32_t));
@@ -100,7 +102,8 @@ static struct cached_plan *look_up(struct session *s, const struct buf *key)
     return p;
 }
 
-bool plan_is_cached(struct session *s, const char *text, size_t len, const uint32_t *types, uint32_t n_types)
+bool plan_is_cached(struct session *s, const char *text, size_t len, const uint32_t *types,
+                    uint32_t n_types)
 {
     if (len > PLAN_TEXT_MAX || !catalog_overlay_empty(s->txn.overlay))
         return false;
@@ -111,7 +114,7 @@ bool plan_is_cached(struct session *s, const char *text, size_t len, const uint3
     return found;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------ */
+/* ---- making ---- */
 
 static void fill_shape(const struct plan *plan, struct cached_plan *p)
 {
@@ -119,11 +122,14 @@ static void fill_shape(const struct plan *plan, struct cached_plan *p)
     p->shape.n = h->flags & PLAN_RETURNS_ROWS ? h->columns.n : 0;
     p->shape.columns = arena_array(&p->arena, struct result_column, h->columns.n + 1);
     for (uint32_t i = 0; i < p->shape.n; i++) {
-        const struct plan_result_column *c = plan_at(plan, plan_list_get(plan, h->columns, i),
-                                                     struct plan_result_column);
-        p->shape.columns[i] = (struct result_column){.name = arena_strdup(&p->arena, plan_str(plan, c->name)),
-                                                     .type_oid = c->type_oid, .typmod = c->typmod,
-                                                     .table_oid = c->table_oid, .attnum = c->attnum};
+        const struct plan_result_column *c =
+            plan_at(plan, plan_list_get(plan, h->columns, i), struct plan_result_column);
+        p->shape.columns[i] =
+            (struct result_column){.name = arena_strdup(&p->arena, plan_str(plan, c->name)),
+                                   .type_oid = c->type_oid,
+                                   .typmod = c->typmod,
+                                   .table_oid = c->table_oid,
+                                   .attnum = c->attnum};
     }
 }
 
@@ -143,9 +149,13 @@ int plan_load(struct session *s, const struct plan *plan, struct cached_plan **o
     p->flags = h->flags;
     p->command = h->command;
     p->n_params = h->params.n;
-    p->params = h->params.n ? arena_memdup(&p->arena, plan_at(plan, h->params.at, uint32_t), h->params.n * 4) : NULL;
+    p->params = h->params.n ? arena_memdup(&p->arena, plan_at(plan, h->params.at, uint32_t),
+                                           h->params.n * 4)
+                            : NULL;
     p->n_depends = h->depends.n;
-    p->depends = h->depends.n ? arena_memdup(&p->arena, plan_at(plan, h->depends.at, uint32_t), h->depends.n * 4) : NULL;
+    p->depends = h->depends.n ? arena_memdup(&p->arena, plan_at(plan, h->depends.at, uint32_t),
+                                             h->depends.n * 4)
+                              : NULL;
     p->versions = arena_array(&p->arena, uint64_t, h->depends.n + 1);
     for (uint32_t i = 0; i < p->n_depends; i++)
         p->versions[i] = catalog_view_version(&s->view, p->depends[i]);
@@ -155,7 +165,8 @@ int plan_load(struct session *s, const struct plan *plan, struct cached_plan **o
     return 0;
 }
 
-static int make_plan(struct task *task, struct session *s, struct prepared *pr, struct cached_plan **out, struct err *err)
+static int make_plan(struct task *task, struct session *s, struct prepared *pr,
+                     struct cached_plan **out, struct err *err)
 {
     int rc = prepared_need_ast(task, s, pr, err);
     if (rc)
@@ -204,7 +215,8 @@ static void remember(struct session *s, struct prepared *pr, struct cached_plan 
         memcpy(pr->types, p->params, p->n_params * sizeof(uint32_t));
 }
 
-int plan_get(struct task *task, struct session *s, struct prepared *pr, struct cached_plan **out, struct err *err)
+int plan_get(struct task *task, struct session *s, struct prepared *pr, struct cached_plan **out,
+             struct err *err)
 {
     bool shared = catalog_overlay_empty(s->txn.overlay);
     if (shared && pr->plan && pr->plan_stamp == s->view_stamp) {

@@ -5,7 +5,7 @@
 
 #include "server/sql/sql_int.h"
 
-/* ---- making and dropping ------------------------------------------------------------------------------ */
+/* ---- making and dropping ---- */
 
 struct portal *portal_find(struct session *s, const char *name)
 {
@@ -19,13 +19,14 @@ static struct portal *new_portal(struct session *s, const char *name)
     struct portal *p = arena_new(&arena, struct portal);
     p->arena = arena;
     p->name = name ? arena_strdup(&p->arena, name) : NULL;
-    p->account = (struct mem_account){.parent = &s->account,
-                                      .limit_bytes = (uint64_t)s->settings->s.statement_mem_limit * 1024};
+    p->account = (struct mem_account){
+        .parent = &s->account, .limit_bytes = (uint64_t)s->settings->s.statement_mem_limit * 1024};
     p->number = s->portal_count++;
     return p;
 }
 
-int portal_create(struct task *task, struct session *s, const char *name, struct portal **out, struct err *err)
+int portal_create(struct task *task, struct session *s, const char *name, struct portal **out,
+                  struct err *err)
 {
     struct portal *old = portal_find(s, name);
     if (old && *name)
@@ -56,7 +57,8 @@ int portal_set_params(struct session *s, struct portal *p, const struct datum *p
     return 0;
 }
 
-void portal_set_formats(struct portal *p, const struct result_shape *shape, const int16_t *formats, uint32_t n)
+void portal_set_formats(struct portal *p, const struct result_shape *shape, const int16_t *formats,
+                        uint32_t n)
 {
     p->shape.n = shape->n;
     p->shape.columns = arena_array(&p->arena, struct result_column, shape->n + 1);
@@ -113,7 +115,8 @@ void portal_drop_since(struct task *task, struct session *s, uint64_t first, boo
         struct portal *p = s->portals.entries[i].value;
         if (!p || p->pinned || p->number < first)
             continue;
-        bool outlives = p->hold && p->state == PORTAL_DONE && (keep_held || p->number < s->txn.portals);
+        bool outlives =
+            p->hold && p->state == PORTAL_DONE && (keep_held || p->number < s->txn.portals);
         if (!outlives)
             portal_drop(task, s, p);
     }
@@ -121,21 +124,22 @@ void portal_drop_since(struct task *task, struct session *s, uint64_t first, boo
         hashmap_clear(&s->portals);
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static void take_view(struct session *s, struct portal *p)
 {
     p->view = s->view;
     p->view.catalog = catalog_ref(s->view.catalog);
-    p->view.search_path = arena_memdup(&p->arena, s->view.search_path, s->view.n_search_path * sizeof(uint32_t) + 4);
+    p->view.search_path =
+        arena_memdup(&p->arena, s->view.search_path, s->view.n_search_path * sizeof(uint32_t) + 4);
 }
 
 static int check_read_only(struct session *s, const struct cached_plan *plan, struct err *err)
 {
     static const char *const names[] = {"SELECT FOR UPDATE", "INSERT", "UPDATE", "DELETE"};
     if (s->txn.read_only && !(plan->flags & PLAN_READ_ONLY))
-        return err_set(err, ERR_READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
-                       names[plan->command]);
+        return err_set(err, ERR_READ_ONLY_SQL_TRANSACTION,
+                       "cannot execute %s in a read-only transaction", names[plan->command]);
     return 0;
 }
 
@@ -152,13 +156,15 @@ static int settle_plan(struct task *task, struct session *s, struct portal *p, s
         if (!rc)
             rc = check_read_only(s, p->plan, err);
         bool stale = false;
-        enum ddl_lock_mode mode = p->plan && !(p->plan->flags & PLAN_READ_ONLY) ? DDL_ROW_EXCLUSIVE : DDL_ACCESS_SHARE;
+        enum ddl_lock_mode mode =
+            p->plan && !(p->plan->flags & PLAN_READ_ONLY) ? DDL_ROW_EXCLUSIVE : DDL_ACCESS_SHARE;
         if (!rc)
             rc = ddl_use(task, s, p->plan->depends, p->plan->n_depends, mode, &stale, err);
         if (rc || !stale)
             return rc;
         if (!p->prepared)
-            return err_set(err, ERR_OBJECT_IN_USE, "an object changed while the statement was being prepared");
+            return err_set(err, ERR_OBJECT_IN_USE,
+                           "an object changed while the statement was being prepared");
     }
 }
 
@@ -190,9 +196,20 @@ int portal_open(struct task *task, struct session *s, struct portal *p, struct e
     take_view(s, p);
     session_host_init(&p->host, s, &p->view, session_clock(s));
     p->host.read = &p->read;
-    struct exec_env env = {.task = task, .kv = s->node->kv, .txn = kv, .read = &p->read, .params = p->params,
-                           .n_params = p->n_params, .host = &p->host.host, .view = &p->view,
-                           .system = &p->host.system, .remote = s->node->remote, .account = &p->account, .row_id = session_row_id, .timing = p->timing, .source = p->source,
+    struct exec_env env = {.task = task,
+                           .kv = s->node->kv,
+                           .txn = kv,
+                           .read = &p->read,
+                           .params = p->params,
+                           .n_params = p->n_params,
+                           .host = &p->host.host,
+                           .view = &p->view,
+                           .system = &p->host.system,
+                           .remote = s->node->remote,
+                           .account = &p->account,
+                           .row_id = session_row_id,
+                           .timing = p->timing,
+                           .source = p->source,
                            .source_ctx = p->source_ctx,
                            .row_id_ctx = s->node};
     rc = exec_open(p->plan->exec, &env, &p->exec, err);
@@ -204,10 +221,10 @@ int portal_open(struct task *task, struct session *s, struct portal *p, struct e
     return 0;
 }
 
-/* ---- pulling ----------------------------------------------------------------------------------------------- */
+/* ---- pulling ---- */
 
-static int deliver(struct task *task, struct session *s, struct portal *p, const struct row_target *target,
-                   struct batch *batch, struct err *err)
+static int deliver(struct task *task, struct session *s, struct portal *p,
+                   const struct row_target *target, struct batch *batch, struct err *err)
 {
     if (target->to_client)
         return s->client->ops->rows(task, s->client, &p->host.host.env, target->shape, batch, err);
@@ -243,14 +260,16 @@ static int store_until(struct task *task, struct portal *p, uint64_t rows, struc
         batch_destroy(batch);
         store_batch(p, copy);
         if (p->account.over_limit)
-            return err_set(err, ERR_OUT_OF_MEMORY, "out of memory: the statement's limit was reached");
+            return err_set(err, ERR_OUT_OF_MEMORY,
+                           "out of memory: the statement's limit was reached");
     }
     return 0;
 }
 
 /* Stored rows [from, from + n), forward or backward, as batches of a selection each. */
-static int deliver_stored(struct task *task, struct session *s, struct portal *p, const struct row_target *target,
-                          uint64_t from, uint64_t n, struct err *err)
+static int deliver_stored(struct task *task, struct session *s, struct portal *p,
+                          const struct row_target *target, uint64_t from, uint64_t n,
+                          struct err *err)
 {
     uint16_t sel[BATCH_ROWS];
     uint64_t first = 0;
@@ -272,10 +291,13 @@ static int deliver_stored(struct task *task, struct session *s, struct portal *p
     return 0;
 }
 
-static int run_stored(struct task *task, struct session *s, struct portal *p, const struct row_target *target,
-                      uint64_t rows_max, bool *done, uint64_t *rows, struct err *err)
+static int run_stored(struct task *task, struct session *s, struct portal *p,
+                      const struct row_target *target, uint64_t rows_max, bool *done,
+                      uint64_t *rows, struct err *err)
 {
-    int rc = store_until(task, p, p->plan->flags & PLAN_READ_ONLY && rows_max ? p->position + rows_max : UINT64_MAX, err);
+    int rc = store_until(
+        task, p, p->plan->flags & PLAN_READ_ONLY && rows_max ? p->position + rows_max : UINT64_MAX,
+        err);
     if (rc)
         return rc;
     uint64_t left = p->stored_rows > p->position ? p->stored_rows - p->position : 0;
@@ -290,8 +312,9 @@ static int run_stored(struct task *task, struct session *s, struct portal *p, co
     return 0;
 }
 
-int portal_run(struct task *task, struct session *s, struct portal *p, const struct row_target *target,
-               uint64_t rows_max, bool *done, uint64_t *rows, struct err *err)
+int portal_run(struct task *task, struct session *s, struct portal *p,
+               const struct row_target *target, uint64_t rows_max, bool *done, uint64_t *rows,
+               struct err *err)
 {
     *rows = 0;
     *done = true;
@@ -321,14 +344,15 @@ int portal_run(struct task *task, struct session *s, struct portal *p, const str
         if (rc)
             return rc;
         if (p->account.over_limit)
-            return err_set(err, ERR_OUT_OF_MEMORY, "out of memory: the statement's limit was reached");
+            return err_set(err, ERR_OUT_OF_MEMORY,
+                           "out of memory: the statement's limit was reached");
     }
     release_run(task, p);
     p->state = PORTAL_DONE;
     return 0;
 }
 
-/* ---- again ------------------------------------------------------------------------------------------------- */
+/* ---- again ---- */
 
 enum { RETRIES_MAX = 200 };
 
@@ -341,8 +365,8 @@ static int wait_before_retry(struct task *task, int attempt, struct err *err)
 }
 
 /* What must be undone before the statement may run again; false: it may not. */
-static bool prepare_retry(struct task *task, struct session *s, struct portal *p, enum kv_retry retry, bool began,
-                          bool commit, struct err *err)
+static bool prepare_retry(struct task *task, struct session *s, struct portal *p,
+                          enum kv_retry retry, bool began, bool commit, struct err *err)
 {
     struct err trouble;
     if (retry == KV_RETRY_TXN) {
@@ -366,8 +390,9 @@ static bool prepare_retry(struct task *task, struct session *s, struct portal *p
     return true;
 }
 
-static int run_once(struct task *task, struct session *s, struct portal *p, const struct row_target *target,
-                    uint64_t rows_max, bool *done, uint64_t *rows, bool *began, struct err *err)
+static int run_once(struct task *task, struct session *s, struct portal *p,
+                    const struct row_target *target, uint64_t rows_max, bool *done, uint64_t *rows,
+                    bool *began, struct err *err)
 {
     *began = false;
     int rc = 0;
@@ -380,8 +405,9 @@ static int run_once(struct task *task, struct session *s, struct portal *p, cons
     return rc ? rc : portal_run(task, s, p, target, rows_max, done, rows, err);
 }
 
-int portal_run_retrying(struct task *task, struct session *s, struct portal *p, const struct row_target *target,
-                        uint64_t rows_max, bool commit, bool *done, uint64_t *rows, struct err *err)
+int portal_run_retrying(struct task *task, struct session *s, struct portal *p,
+                        const struct row_target *target, uint64_t rows_max, bool commit, bool *done,
+                        uint64_t *rows, struct err *err)
 {
     bool fresh = p->state == PORTAL_NEW;
     uint64_t mark = target->to_client ? s->client->ops->mark(s->client) : 0;
@@ -391,8 +417,9 @@ int portal_run_retrying(struct task *task, struct session *s, struct portal *p, 
         if (!rc)
             return 0;
         enum kv_retry retry = s->txn.kv ? kv_txn_retry(s->txn.kv) : KV_RETRY_NONE;
-        bool retriable = err->code == ERR_SERIALIZATION_FAILURE || err->code == ERR_DEADLOCK_DETECTED ||
-                         retry == KV_RETRY_STATEMENT || retry == KV_RETRY_SCHEMA;
+        bool retriable = err->code == ERR_SERIALIZATION_FAILURE ||
+                         err->code == ERR_DEADLOCK_DETECTED || retry == KV_RETRY_STATEMENT ||
+                         retry == KV_RETRY_SCHEMA;
         if (!fresh || !retriable || attempt >= RETRIES_MAX || err->code == ERR_DEADLOCK_DETECTED ||
             (!target->to_client && target->each && *rows))
             return rc;
@@ -413,7 +440,7 @@ int portal_run_retrying(struct task *task, struct session *s, struct portal *p, 
     }
 }
 
-/* ---- cursors ----------------------------------------------------------------------------------------------- */
+/* ---- cursors ---- */
 
 /* Before the commit that a held cursor outlives: everything it has left is stored. */
 static int hold(struct task *task, struct session *s, struct portal *p, struct err *err)
@@ -454,9 +481,10 @@ static int fetch_backward_refused(struct err *err)
     return err_hint(err, "Declare it with SCROLL option to enable backward scan.");
 }
 
-/* A scrollable cursor is on a row 1 .. n, before the first (0) or behind the last (n + 1). Gives one row or none and stands there. */
-static int fetch_at(struct task *task, struct session *s, struct portal *p, int64_t at, const struct row_target *target,
-                    uint64_t *rows, struct err *err)
+/* A scrollable cursor is on a row 1 .. n, before the first (0) or behind the last (n + 1). Gives
+ * one row or none and stands there. */
+static int fetch_at(struct task *task, struct session *s, struct portal *p, int64_t at,
+                    const struct row_target *target, uint64_t *rows, struct err *err)
 {
     *rows = 0;
     int rc = store_until(task, p, at < 0 ? UINT64_MAX : (uint64_t)at, err);
@@ -491,8 +519,9 @@ static int fetch_backward(struct task *task, struct session *s, struct portal *p
     return 0;
 }
 
-static int fetch_forward_stored(struct task *task, struct session *s, struct portal *p, int64_t count,
-                                const struct row_target *target, uint64_t *rows, struct err *err)
+static int fetch_forward_stored(struct task *task, struct session *s, struct portal *p,
+                                int64_t count, const struct row_target *target, uint64_t *rows,
+                                struct err *err)
 {
     uint64_t upto = count == INT64_MAX ? UINT64_MAX : p->position + (uint64_t)count;
     int rc = store_until(task, p, upto, err);
@@ -523,7 +552,8 @@ int portal_fetch(struct task *task, struct session *s, struct portal *p, uint8_t
             return fetch_backward_refused(err);
         if (p->state == PORTAL_DONE)
             return 0;
-        return portal_run(task, s, p, target, count == INT64_MAX ? 0 : (uint64_t)count, &done, rows, err);
+        return portal_run(task, s, p, target, count == INT64_MAX ? 0 : (uint64_t)count, &done, rows,
+                          err);
     }
     bool reverse = dir == AST_FETCH_BACKWARD || count < 0 || dir == AST_FETCH_ABSOLUTE;
     if (p->no_scroll && (reverse || count == 0))
@@ -543,9 +573,17 @@ void portal_tag(const struct portal *p, uint64_t rows, char tag[96])
 {
     uint64_t n = p->affected;
     switch ((enum plan_command)p->plan->command) {
-    case PLAN_SELECT: snprintf(tag, 96, "SELECT %llu", (unsigned long long)rows); break;
-    case PLAN_INSERT: snprintf(tag, 96, "INSERT 0 %llu", (unsigned long long)n); break;
-    case PLAN_UPDATE: snprintf(tag, 96, "UPDATE %llu", (unsigned long long)n); break;
-    case PLAN_DELETE: snprintf(tag, 96, "DELETE %llu", (unsigned long long)n); break;
+    case PLAN_SELECT:
+        snprintf(tag, 96, "SELECT %llu", (unsigned long long)rows);
+        break;
+    case PLAN_INSERT:
+        snprintf(tag, 96, "INSERT 0 %llu", (unsigned long long)n);
+        break;
+    case PLAN_UPDATE:
+        snprintf(tag, 96, "UPDATE %llu", (unsigned long long)n);
+        break;
+    case PLAN_DELETE:
+        snprintf(tag, 96, "DELETE %llu", (unsigned long long)n);
+        break;
     }
 }

@@ -41,8 +41,8 @@ static void run_parse(struct task *task, void *arg)
         j->rc = parse_sql(j->text, j->len, j->arena, &j->options, j->result, j->err);
 }
 
-int statement_parse(struct task *task, struct session *s, struct arena *arena, const char *text, size_t len,
-                    struct parse_result *result, struct err *err)
+int statement_parse(struct task *task, struct session *s, struct arena *arena, const char *text,
+                    size_t len, struct parse_result *result, struct err *err)
 {
     struct parse_job job = {.text = text, .len = len, .arena = arena, .result = result, .err = err};
     job.options.nonstandard_strings = !s->settings->s.standard_conforming_strings;
@@ -53,7 +53,7 @@ int statement_parse(struct task *task, struct session *s, struct arena *arena, c
     return job.rc;
 }
 
-/* ---- prepared statements ---------------------------------------------------------------------------------- */
+/* ---- prepared statements ---- */
 
 struct prepared *prepared_create(const char *name)
 {
@@ -87,7 +87,8 @@ struct prepared *prepared_find(struct session *s, const char *name, struct err *
     if (!p && !*name)
         err_set(err, ERR_INVALID_SQL_STATEMENT_NAME, "unnamed prepared statement does not exist");
     else if (!p)
-        err_set(err, ERR_INVALID_SQL_STATEMENT_NAME, "prepared statement \"%s\" does not exist", name);
+        err_set(err, ERR_INVALID_SQL_STATEMENT_NAME, "prepared statement \"%s\" does not exist",
+                name);
     return p;
 }
 
@@ -100,7 +101,8 @@ int prepared_need_ast(struct task *task, struct session *s, struct prepared *p, 
     if (rc)
         return rc;
     if (result.count > 1)
-        return err_set(err, ERR_SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement");
+        return err_set(err, ERR_SYNTAX_ERROR,
+                       "cannot insert multiple commands into a prepared statement");
     p->parsed = true;
     p->empty = result.count == 0;
     if (!p->empty) {
@@ -120,9 +122,10 @@ static void trim(const char **text, size_t *len)
         (*len)--;
 }
 
-/* A prepared statement for a text that is one statement with a plan at hand: no parsing. NULL: not such a text. */
-static struct prepared *prepare_known(struct session *s, const char *text, size_t len, const uint32_t *types,
-                                      uint32_t n_types, const char *name)
+/* A prepared statement for a text that is one statement with a plan at hand: no parsing. NULL: not
+ * such a text. */
+static struct prepared *prepare_known(struct session *s, const char *text, size_t len,
+                                      const uint32_t *types, uint32_t n_types, const char *name)
 {
     const char *inner = text;
     size_t inner_len = len;
@@ -145,11 +148,12 @@ static void set_types(struct prepared *p, const uint32_t *types, uint32_t n)
     p->n_given = p->n_types = n;
 }
 
-/* ---- running one portal ------------------------------------------------------------------------------------- */
+/* ---- running one portal ---- */
 
-/* Everything of a plan's portal up to its tag. commit: ends the implicit transaction; its failure can still be retried. */
-static int run_plan(struct task *task, struct session *s, struct portal *p, const struct row_target *target,
-                    bool commit, struct err *err)
+/* Everything of a plan's portal up to its tag. commit: ends the implicit transaction; its failure
+ * can still be retried. */
+static int run_plan(struct task *task, struct session *s, struct portal *p,
+                    const struct row_target *target, bool commit, struct err *err)
 {
     uint64_t mark = s->client->ops->mark(s->client);
     for (int attempt = 0;; attempt++) {
@@ -176,9 +180,10 @@ static int run_plan(struct task *task, struct session *s, struct portal *p, cons
     }
 }
 
-/* ---- the simple protocol ---------------------------------------------------------------------------------- */
+/* ---- the simple protocol ---- */
 
-static int run_planned_statement(struct task *task, struct session *s, struct prepared *pr, bool last, struct err *err)
+static int run_planned_statement(struct task *task, struct session *s, struct prepared *pr,
+                                 bool last, struct err *err)
 {
     int rc = session_view_refresh(task, s, err);
     struct cached_plan *plan;
@@ -204,10 +209,16 @@ static int run_planned_statement(struct task *task, struct session *s, struct pr
     return rc;
 }
 
-static int run_utility_statement(struct task *task, struct session *s, const struct ast_node *node, const char *text,
-                                 size_t len, bool single, bool last, struct err *err)
+static int run_utility_statement(struct task *task, struct session *s, const struct ast_node *node,
+                                 const char *text, size_t len, bool single, bool last,
+                                 struct err *err)
 {
-    struct utility_run u = {.s = s, .node = node, .text = text, .len = len, .describe = true, .top_level = single,
+    struct utility_run u = {.s = s,
+                            .node = node,
+                            .text = text,
+                            .len = len,
+                            .describe = true,
+                            .top_level = single,
                             .last = last};
     int rc = utility_execute(task, &u, err);
     if (!rc && last && !txn_in_block(s) && s->txn.settings)
@@ -218,7 +229,8 @@ static int run_utility_statement(struct task *task, struct session *s, const str
 }
 
 static int run_simple_statement(struct task *task, struct session *s, struct prepared *whole,
-                                const struct parse_statement *st, bool single, bool last, struct err *err)
+                                const struct parse_statement *st, bool single, bool last,
+                                struct err *err)
 {
     int rc = txn_check_allowed(s, st->node, err);
     if (rc)
@@ -226,7 +238,8 @@ static int run_simple_statement(struct task *task, struct session *s, struct pre
     session_timeout_start(task, s);
     txn_enter(s, !single);
     if (!statement_is_plannable(st->node))
-        return run_utility_statement(task, s, st->node, whole->whole, whole->whole_len, single, last, err);
+        return run_utility_statement(task, s, st->node, whole->whole, whole->whole_len, single,
+                                     last, err);
     struct prepared *pr = prepared_create("");
     pr->whole = whole->whole;
     pr->whole_len = whole->whole_len;
@@ -248,7 +261,8 @@ static int run_parsed(struct task *task, struct session *s, struct prepared *who
     if (!result.count)
         s->client->ops->empty(s->client);
     for (uint32_t i = 0; i < result.count && !rc; i++)
-        rc = run_simple_statement(task, s, whole, &result.statements[i], result.count == 1, i + 1 == result.count, err);
+        rc = run_simple_statement(task, s, whole, &result.statements[i], result.count == 1,
+                                  i + 1 == result.count, err);
     return rc;
 }
 
@@ -261,7 +275,8 @@ void session_query(struct task *task, struct session *s, const char *text, size_
         s->unnamed = NULL;
     }
     int rc = s->txn.block == TXN_FAILED ? 0 : session_view_refresh(task, s, &err);
-    struct prepared *known = !rc && s->txn.block != TXN_FAILED ? prepare_known(s, text, len, NULL, 0, "") : NULL;
+    struct prepared *known =
+        !rc && s->txn.block != TXN_FAILED ? prepare_known(s, text, len, NULL, 0, "") : NULL;
     if (!rc && known) {
         txn_enter(s, false);
         rc = run_planned_statement(task, s, known, true, &err);
@@ -285,7 +300,7 @@ void session_query(struct task *task, struct session *s, const char *text, size_
     s->task = NULL;
 }
 
-/* ---- the extended protocol ----------------------------------------------------------------------------------- */
+/* ---- the extended protocol ---- */
 
 static int analyze(struct task *task, struct session *s, struct prepared *p, struct err *err)
 {
@@ -324,16 +339,18 @@ static void put_prepared(struct session *s, struct prepared *take_p)
     s->unnamed = take_p;
 }
 
-int session_parse(struct task *task, struct session *s, const char *name, const char *text, size_t len,
-                  const uint32_t *types, uint32_t n_types, struct err *err)
+int session_parse(struct task *task, struct session *s, const char *name, const char *text,
+                  size_t len, const uint32_t *types, uint32_t n_types, struct err *err)
 {
     s->task = task;
     if (*name && hashmap_get(&s->prepared, name, strlen(name)))
-        return err_set(err, ERR_DUPLICATE_PREPARED_STATEMENT, "prepared statement \"%s\" already exists", name);
+        return err_set(err, ERR_DUPLICATE_PREPARED_STATEMENT,
+                       "prepared statement \"%s\" already exists", name);
     int rc = s->txn.block == TXN_FAILED ? 0 : session_view_refresh(task, s, err);
     if (rc)
         return rc;
-    struct prepared *p = s->txn.block == TXN_FAILED ? NULL : prepare_known(s, text, len, types, n_types, name);
+    struct prepared *p =
+        s->txn.block == TXN_FAILED ? NULL : prepare_known(s, text, len, types, n_types, name);
     if (!p) {
         p = prepared_create(name);
         p->whole = arena_strndup(&p->arena, text, len);
@@ -356,8 +373,9 @@ int session_parse(struct task *task, struct session *s, const char *name, const 
     return rc;
 }
 
-static int read_param(struct session *s, struct portal *p, const struct type_env *env, uint32_t type, int16_t format,
-                      const struct bind_value *v, uint32_t i, struct err *err)
+static int read_param(struct session *s, struct portal *p, const struct type_env *env,
+                      uint32_t type, int16_t format, const struct bind_value *v, uint32_t i,
+                      struct err *err)
 {
     if (!v->data) {
         const struct type_info *info = type_info(type);
@@ -369,19 +387,24 @@ static int read_param(struct session *s, struct portal *p, const struct type_env
     if (format != 0)
         return err_set(err, ERR_INVALID_PARAMETER_VALUE, "unsupported format code: %d", format);
     int rc = text_check(v->data, v->len, err);
-    return rc ? rc : type_in(env, type, -1, (const char *)v->data, v->len, &p->arena, &p->params[i], err);
+    return rc ? rc
+              : type_in(env, type, -1, (const char *)v->data, v->len, &p->arena, &p->params[i],
+                        err);
 }
 
-static int read_params(struct session *s, struct portal *p, const struct session_bind *b, struct err *err)
+static int read_params(struct session *s, struct portal *p, const struct session_bind *b,
+                       struct err *err)
 {
     struct prepared *pr = p->prepared;
     if (b->n_formats > 1 && b->n_formats != b->n_values)
-        return err_set(err, ERR_PROTOCOL_VIOLATION, "bind message has %u parameter formats but %u parameters",
-                       b->n_formats, b->n_values);
-    if (b->n_values != pr->n_types)
         return err_set(err, ERR_PROTOCOL_VIOLATION,
-                       "bind message supplies %u parameters, but prepared statement \"%s\" requires %u", b->n_values,
-                       pr->name, pr->n_types);
+                       "bind message has %u parameter formats but %u parameters", b->n_formats,
+                       b->n_values);
+    if (b->n_values != pr->n_types)
+        return err_set(
+            err, ERR_PROTOCOL_VIOLATION,
+            "bind message supplies %u parameters, but prepared statement \"%s\" requires %u",
+            b->n_values, pr->name, pr->n_types);
     p->params = arena_array(&p->arena, struct datum, b->n_values + 1);
     p->n_params = b->n_values;
     if (!b->n_values)
@@ -400,8 +423,8 @@ static int read_params(struct session *s, struct portal *p, const struct session
     return 0;
 }
 
-static int bind_portal(struct task *task, struct session *s, struct prepared *pr, const struct session_bind *b,
-                       struct err *err)
+static int bind_portal(struct task *task, struct session *s, struct prepared *pr,
+                       const struct session_bind *b, struct err *err)
 {
     struct portal *p;
     int rc = portal_create(task, s, b->portal, &p, err);
@@ -416,11 +439,13 @@ static int bind_portal(struct task *task, struct session *s, struct prepared *pr
         shape = rc ? NULL : &p->plan->shape;
     }
     if (!rc && b->n_result_formats > 1 && b->n_result_formats != shape->n)
-        rc = err_set(err, ERR_PROTOCOL_VIOLATION, "bind message has %u result formats but query has %u columns",
+        rc = err_set(err, ERR_PROTOCOL_VIOLATION,
+                     "bind message has %u result formats but query has %u columns",
                      b->n_result_formats, shape->n);
     for (uint32_t i = 0; i < b->n_result_formats && !rc; i++)
         if (b->result_formats[i] != 0 && b->result_formats[i] != 1)
-            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "unsupported format code: %d", b->result_formats[i]);
+            rc = err_set(err, ERR_INVALID_PARAMETER_VALUE, "unsupported format code: %d",
+                         b->result_formats[i]);
     if (rc) {
         portal_drop(task, s, p);
         return rc;
@@ -429,7 +454,8 @@ static int bind_portal(struct task *task, struct session *s, struct prepared *pr
     return 0;
 }
 
-int session_bind(struct task *task, struct session *s, const struct session_bind *b, struct err *err)
+int session_bind(struct task *task, struct session *s, const struct session_bind *b,
+                 struct err *err)
 {
     s->task = task;
     struct prepared *pr = prepared_find(s, b->statement, err);
@@ -447,8 +473,9 @@ int session_bind(struct task *task, struct session *s, const struct session_bind
     return rc ? rc : bind_portal(task, s, pr, b, err);
 }
 
-int session_describe_statement(struct task *task, struct session *s, const char *name, const uint32_t **types,
-                               uint32_t *n_types, const struct result_shape **shape, struct err *err)
+int session_describe_statement(struct task *task, struct session *s, const char *name,
+                               const uint32_t **types, uint32_t *n_types,
+                               const struct result_shape **shape, struct err *err)
 {
     s->task = task;
     struct prepared *p = prepared_find(s, name, err);
@@ -468,7 +495,8 @@ int session_describe_statement(struct task *task, struct session *s, const char 
         arena_reset(&s->message_arena);
         struct result_shape *copy = arena_new(&s->message_arena, struct result_shape);
         copy->n = plan->shape.n;
-        copy->columns = arena_memdup(&s->message_arena, plan->shape.columns, (plan->shape.n + 1) * sizeof *copy->columns);
+        copy->columns = arena_memdup(&s->message_arena, plan->shape.columns,
+                                     (plan->shape.n + 1) * sizeof *copy->columns);
         for (uint32_t i = 0; i < copy->n; i++)
             copy->columns[i].name = arena_strdup(&s->message_arena, copy->columns[i].name);
         *shape = copy;
@@ -489,8 +517,8 @@ static struct portal *need_portal(struct session *s, const char *name, struct er
     return p;
 }
 
-int session_describe_portal(struct task *task, struct session *s, const char *name, const struct result_shape **shape,
-                            struct err *err)
+int session_describe_portal(struct task *task, struct session *s, const char *name,
+                            const struct result_shape **shape, struct err *err)
 {
     s->task = task;
     struct portal *p = need_portal(s, name, err);
@@ -500,15 +528,23 @@ int session_describe_portal(struct task *task, struct session *s, const char *na
     return 0;
 }
 
-static int execute_utility(struct task *task, struct session *s, struct portal *p, bool last, struct err *err)
+static int execute_utility(struct task *task, struct session *s, struct portal *p, bool last,
+                           struct err *err)
 {
     if (p->state == PORTAL_DONE)
-        return err_set(err, ERR_OBJECT_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run", p->name);
+        return err_set(err, ERR_OBJECT_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run",
+                       p->name);
     p->state = PORTAL_DONE;
     p->pinned = true;
     struct prepared *pr = prepared_ref(p->prepared);
-    struct utility_run u = {.s = s, .node = pr->node, .text = pr->whole, .len = pr->whole_len, .shape = &p->shape,
-                            .params = p->params, .top_level = true, .last = last};
+    struct utility_run u = {.s = s,
+                            .node = pr->node,
+                            .text = pr->whole,
+                            .len = pr->whole_len,
+                            .shape = &p->shape,
+                            .params = p->params,
+                            .top_level = true,
+                            .last = last};
     int rc = utility_execute(task, &u, err);
     if (!rc && last && !txn_in_block(s) && s->txn.settings)
         rc = txn_commit(task, s, err);
@@ -521,8 +557,8 @@ static int execute_utility(struct task *task, struct session *s, struct portal *
     return rc;
 }
 
-static int execute_plan(struct task *task, struct session *s, struct portal *p, uint64_t rows_max, bool last,
-                        struct err *err)
+static int execute_plan(struct task *task, struct session *s, struct portal *p, uint64_t rows_max,
+                        bool last, struct err *err)
 {
     struct row_target target = {.to_client = true, .shape = &p->shape};
     if (p->state == PORTAL_NEW && !rows_max) {
@@ -551,8 +587,8 @@ static int execute_plan(struct task *task, struct session *s, struct portal *p, 
     return 0;
 }
 
-int session_execute(struct task *task, struct session *s, const char *name, uint64_t rows_max, bool last,
-                    struct err *err)
+int session_execute(struct task *task, struct session *s, const char *name, uint64_t rows_max,
+                    bool last, struct err *err)
 {
     s->task = task;
     struct portal *p = need_portal(s, name, err);
@@ -571,7 +607,8 @@ int session_execute(struct task *task, struct session *s, const char *name, uint
     }
     txn_enter(s, false);
     session_activity_begin(task, s, p->query ? p->query : "", p->query ? strlen(p->query) : 0);
-    int rc = p->plan ? execute_plan(task, s, p, rows_max, last, err) : execute_utility(task, s, p, last, err);
+    int rc = p->plan ? execute_plan(task, s, p, rows_max, last, err)
+                     : execute_utility(task, s, p, last, err);
     if (!rc)
         session_activity_end(s);
     return rc;
@@ -593,11 +630,12 @@ void session_close_portal(struct task *task, struct session *s, const char *name
         portal_drop(task, s, p);
 }
 
-/* ---- statements of our own ------------------------------------------------------------------------------------ */
+/* ---- statements of our own ---- */
 
-int session_run_nested(struct task *task, struct session *s, const struct ast_node *stmt, const char *text,
-                       int (*each)(void *ctx, struct batch *batch, struct err *err), void *ctx, uint64_t *affected,
-                       struct err *err)
+int session_run_nested(struct task *task, struct session *s, const struct ast_node *stmt,
+                       const char *text,
+                       int (*each)(void *ctx, struct batch *batch, struct err *err), void *ctx,
+                       uint64_t *affected, struct err *err)
 {
     struct prepared *pr = prepared_create("");
     pr->whole = text ? text : "";

@@ -9,7 +9,7 @@
 #include "server/sql/sql_int.h"
 #include "storage/tablet/store.h"
 
-/* ---- per core ------------------------------------------------------------------------------------------- */
+/* ---- per core ---- */
 
 struct sql_core *sql_core_of(struct core *core)
 {
@@ -36,7 +36,7 @@ void sql_core_close(struct core *core)
     core->local[CORE_LOCAL_SERVER] = NULL;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life ---- */
 
 static int find_database(struct session *s, const char *name, struct err *err)
 {
@@ -54,9 +54,11 @@ static int find_role(struct session *s, const char *name, struct err *err)
     struct catalog_view view = {.catalog = s->view.catalog};
     const struct cat_object *role = catalog_view_named(&view, CLASS_ROLE, 0, name);
     if (!role)
-        return err_set(err, ERR_INVALID_AUTHORIZATION_SPECIFICATION, "role \"%s\" does not exist", name);
+        return err_set(err, ERR_INVALID_AUTHORIZATION_SPECIFICATION, "role \"%s\" does not exist",
+                       name);
     if (!role->role || !role->role->login)
-        return err_set(err, ERR_INVALID_AUTHORIZATION_SPECIFICATION, "role \"%s\" is not permitted to log in", name);
+        return err_set(err, ERR_INVALID_AUTHORIZATION_SPECIFICATION,
+                       "role \"%s\" is not permitted to log in", name);
     s->role_oid = s->session_role_oid = role->oid;
     snprintf(s->role, sizeof s->role, "%s", role->name);
     snprintf(s->session_role, sizeof s->session_role, "%s", role->name);
@@ -99,8 +101,8 @@ static void name_session(struct session *s)
     prng_init(&s->random, seed);
 }
 
-int session_create(struct task *task, struct sql_node *node, const struct session_start *start, struct session **out,
-                   struct err *err)
+int session_create(struct task *task, struct sql_node *node, const struct session_start *start,
+                   struct session **out, struct err *err)
 {
     struct session *s = calloc(1, sizeof *s);
     s->node = node;
@@ -174,7 +176,7 @@ void session_destroy(struct task *task, struct session *s)
     free(s);
 }
 
-/* ---- what a statement looks at ------------------------------------------------------------------------- */
+/* ---- what a statement looks at ---- */
 
 struct path_walk {
     struct session *s;
@@ -199,15 +201,17 @@ int session_view_refresh(struct task *task, struct session *s, struct err *err)
 {
     struct session_txn *t = &s->txn;
     uint64_t number = node_catalog_number(s->node->catalog);
-    bool same = s->view_number == number && s->view_settings == s->settings && s->view_role == s->role_oid &&
-                s->view.overlay == t->overlay && catalog_overlay_empty(t->overlay);
+    bool same = s->view_number == number && s->view_settings == s->settings &&
+                s->view_role == s->role_oid && s->view.overlay == t->overlay &&
+                catalog_overlay_empty(t->overlay);
     if (same)
         return 0;
     struct catalog *c = node_catalog_get(s->node->catalog, &number);
     if (!c)
         return err_set(err, ERR_CANNOT_CONNECT_NOW, "the catalog is not loaded yet");
     catalog_unref(s->view.catalog);
-    s->view = (struct catalog_view){.catalog = c, .overlay = t->overlay, .db_oid = s->db_oid, .role_oid = s->role_oid};
+    s->view = (struct catalog_view){
+        .catalog = c, .overlay = t->overlay, .db_oid = s->db_oid, .role_oid = s->role_oid};
     struct path_walk walk = {.s = s};
     session_settings_list(s->settings->s.search_path, add_schema, &walk);
     s->view.search_path = s->search_path;
@@ -220,17 +224,25 @@ int session_view_refresh(struct task *task, struct session *s, struct err *err)
     return 0;
 }
 
-static void estimate_size(void *ctx, const struct kv_schema *schema, uint64_t *rows, uint64_t *bytes)
+static void estimate_size(void *ctx, const struct kv_schema *schema, uint64_t *rows,
+                          uint64_t *bytes)
 {
     kv_size_est(ctx, schema, rows, bytes);
 }
 
-void session_planner_options(struct session *s, const struct type_env *env, const char *text, size_t len,
-                             struct planner_options *out)
+void session_planner_options(struct session *s, const struct type_env *env, const char *text,
+                             size_t len, struct planner_options *out)
 {
-    *out = (struct planner_options){.view = &s->view, .env = env, .text = text, .text_len = len,
-                                    .unnest = s->settings->s.unnest_subqueries, .remote = s->node->remote != NULL, .size_est = estimate_size,
-                                    .ctx = s->node->kv, .role_name = s->role, .database_name = s->database,
+    *out = (struct planner_options){.view = &s->view,
+                                    .env = env,
+                                    .text = text,
+                                    .text_len = len,
+                                    .unnest = s->settings->s.unnest_subqueries,
+                                    .remote = s->node->remote != NULL,
+                                    .size_est = estimate_size,
+                                    .ctx = s->node->kv,
+                                    .role_name = s->role,
+                                    .database_name = s->database,
                                     .session_role_name = s->session_role};
 }
 
@@ -251,11 +263,12 @@ uint64_t session_row_id(void *sql_node)
     return (next & ((UINT64_C(1) << 57) - 1)) << 6 | (kv_self(node->kv) & 63);
 }
 
-/* ---- messages to the client -------------------------------------------------------------------------------- */
+/* ---- messages to the client ---- */
 
 void session_notice_err(struct session *s, const char *severity, const struct err *notice)
 {
-    static const char *const levels[] = {"DEBUG", "DEBUG", "DEBUG", "DEBUG", "DEBUG", "NOTICE", "LOG", "WARNING", "ERROR"};
+    static const char *const levels[] = {"DEBUG",  "DEBUG", "DEBUG",   "DEBUG", "DEBUG",
+                                         "NOTICE", "LOG",   "WARNING", "ERROR"};
     int level = 4;
     for (int i = 0; i < 9; i++)
         if (strcmp(levels[i], severity) == 0)
@@ -265,7 +278,8 @@ void session_notice_err(struct session *s, const char *severity, const struct er
         s->client->ops->error(s->client, notice, severity);
 }
 
-void session_notice(struct session *s, const char *severity, enum err_code code, const char *fmt, ...)
+void session_notice(struct session *s, const char *severity, enum err_code code, const char *fmt,
+                    ...)
 {
     char text[400];
     va_list args;
@@ -282,7 +296,7 @@ int session_unsupported(struct err *err, const char *what)
     return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "%s is not supported", what);
 }
 
-/* ---- activity ------------------------------------------------------------------------------------------------ */
+/* ---- activity ---- */
 
 void session_activity_begin(struct task *task, struct session *s, const char *text, size_t len)
 {
@@ -301,7 +315,8 @@ void session_timeout_start(struct task *task, struct session *s)
     int64_t ms = s->settings->s.statement_timeout;
     mono_ns deadline = ms ? env_mono_ns(s->node->env) + (uint64_t)ms * 1000000 : TASK_FOREVER;
     if (ms || task->deadline != TASK_FOREVER)
-        task_deadline_set(task, deadline, ERR_QUERY_CANCELED, "canceling statement due to statement timeout");
+        task_deadline_set(task, deadline, ERR_QUERY_CANCELED,
+                          "canceling statement due to statement timeout");
 }
 
 void session_activity_end(struct session *s)
@@ -315,7 +330,7 @@ void session_activity_end(struct session *s)
     s->activity_us = env_wall_us(s->node->env);
 }
 
-/* ---- the others ------------------------------------------------------------------------------------------------ */
+/* ---- the others ---- */
 
 struct list_call {
     struct session_info *infos;
@@ -325,26 +340,32 @@ struct list_call {
 
 static void describe_session(const struct session *s, struct session_info *out)
 {
-    *out = (struct session_info){.pid = s->pid, .db_oid = s->db_oid, .role_oid = s->session_role_oid,
-                                 .connected_us = s->connected_us, .transaction_us = s->transaction_us,
-                                 .statement_us = s->statement_us, .activity_us = s->activity_us};
+    *out = (struct session_info){.pid = s->pid,
+                                 .db_oid = s->db_oid,
+                                 .role_oid = s->session_role_oid,
+                                 .connected_us = s->connected_us,
+                                 .transaction_us = s->transaction_us,
+                                 .statement_us = s->statement_us,
+                                 .activity_us = s->activity_us};
     memcpy(out->database, s->database, sizeof out->database);
     memcpy(out->role, s->session_role, sizeof out->role);
     memcpy(out->client_address, s->client_address, sizeof out->client_address);
     memcpy(out->query, s->statement_text, sizeof out->query);
-    snprintf(out->application_name, sizeof out->application_name, "%.63s", s->settings->s.application_name);
+    snprintf(out->application_name, sizeof out->application_name, "%.63s",
+             s->settings->s.application_name);
     snprintf(out->state, sizeof out->state, "%s",
-             s->activity == SESSION_ACTIVE         ? "active"
-             : s->txn.block == TXN_BLOCK  ? "idle in transaction"
-             : s->txn.block == TXN_FAILED ? "idle in transaction (aborted)"
-                                          : "idle");
+             s->activity == SESSION_ACTIVE ? "active"
+             : s->txn.block == TXN_BLOCK   ? "idle in transaction"
+             : s->txn.block == TXN_FAILED  ? "idle in transaction (aborted)"
+                                           : "idle");
 }
 
 static void list_core(struct task *task, void *arg)
 {
     struct list_call *call = arg;
     struct sql_core *core = sql_core_of(task->core);
-    list_each(struct session, s, &core->sessions, link) {
+    list_each(struct session, s, &core->sessions, link)
+    {
         if (call->n == call->capacity) {
             uint32_t capacity = call->capacity ? call->capacity * 2 : 64;
             struct session_info *more = arena_array(call->arena, struct session_info, capacity);
@@ -363,8 +384,8 @@ static int compare_infos(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int session_list(struct task *task, struct sql_node *node, struct arena *arena, struct session_info **out, uint32_t *n,
-                 struct err *err)
+int session_list(struct task *task, struct sql_node *node, struct arena *arena,
+                 struct session_info **out, uint32_t *n, struct err *err)
 {
     struct list_call call = {.arena = arena};
     for (uint32_t i = 0; i < node->runtime->core_count; i++)
@@ -394,16 +415,19 @@ static void cancel_there(struct task *task, void *arg)
     }
     if (s->task && s->activity == SESSION_ACTIVE) {
         if (call->terminate)
-            task_cancel(s->task, ERR_ADMIN_SHUTDOWN, "terminating connection due to administrator command");
+            task_cancel(s->task, ERR_ADMIN_SHUTDOWN,
+                        "terminating connection due to administrator command");
         else
             task_cancel(s->task, ERR_QUERY_CANCELED, "canceling statement due to user request");
     }
 }
 
-bool session_cancel(struct task *task, struct sql_node *node, uint32_t pid, uint32_t secret, bool check_secret,
-                    bool terminate)
+bool session_cancel(struct task *task, struct sql_node *node, uint32_t pid, uint32_t secret,
+                    bool check_secret, bool terminate)
 {
-    struct cancel_call call = {.pid = pid, .secret = secret, .check_secret = check_secret, .terminate = terminate};
-    core_call(task, node->runtime->cores[pid % node->runtime->core_count], TASK_TXN, cancel_there, &call);
+    struct cancel_call call = {
+        .pid = pid, .secret = secret, .check_secret = check_secret, .terminate = terminate};
+    core_call(task, node->runtime->cores[pid % node->runtime->core_count], TASK_TXN, cancel_there,
+              &call);
     return call.found;
 }

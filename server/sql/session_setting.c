@@ -10,7 +10,8 @@
 #include "server/sql/session.h"
 #include "types/type/tz.h"
 
-/* ---- zones ------------------------------------------------------------------------------------- */
+/* ---- zones -------------------------------------------------------------------------------------
+ */
 
 struct zone_cache {
     struct env *env;
@@ -40,7 +41,8 @@ void zone_cache_destroy(struct zone_cache *zones)
     free(zones);
 }
 
-/* "europe/berlin" -> "Europe/Berlin", "etc/gmt+3" -> "Etc/GMT+3": the files' names are mixed case, PostgreSQL's look-up is not. */
+/* "europe/berlin" -> "Europe/Berlin", "etc/gmt+3" -> "Etc/GMT+3": the files' names are mixed case,
+ * PostgreSQL's look-up is not. */
 static void guess_spelling(const char *lower, size_t len, char *out)
 {
     bool start = true;
@@ -61,10 +63,12 @@ static const struct tz *read_zone(struct zone_cache *zones, const char *name, si
     memcpy(tries[0], name, len);
     tries[0][len] = 0;
     for (size_t i = 0; i <= len; i++)
-        tries[1][i] = (char)(tries[0][i] >= 'a' && tries[0][i] <= 'z' ? tries[0][i] - 32 : tries[0][i]);
+        tries[1][i] =
+            (char)(tries[0][i] >= 'a' && tries[0][i] <= 'z' ? tries[0][i] - 32 : tries[0][i]);
     char lower[80];
     for (size_t i = 0; i <= len; i++)
-        lower[i] = (char)(tries[0][i] >= 'A' && tries[0][i] <= 'Z' ? tries[0][i] + 32 : tries[0][i]);
+        lower[i] =
+            (char)(tries[0][i] >= 'A' && tries[0][i] <= 'Z' ? tries[0][i] + 32 : tries[0][i]);
     guess_spelling(lower, len, tries[2]);
     const struct tz *zone = NULL;
     for (int i = 0; i < 3 && !zone; i++) {
@@ -112,14 +116,15 @@ static const struct tz *zone_cache_fixed(struct zone_cache *zones, int32_t secon
     return entry->zone;
 }
 
-/* ---- snapshots ----------------------------------------------------------------------------------- */
+/* ---- snapshots ---- */
 
 static uint64_t hash_for_plans(const struct session_settings *s)
 {
     uint64_t h = hash_bytes(s->s.TimeZone, strlen(s->s.TimeZone), 1);
     h = hash_bytes(s->s.DateStyle, strlen(s->s.DateStyle), h);
-    const int64_t numbers[] = {s->s.IntervalStyle, s->s.bytea_output, s->s.extra_float_digits,
-                               s->s.standard_conforming_strings, s->s.unnest_subqueries, s->s.transform_null_equals};
+    const int64_t numbers[] = {s->s.IntervalStyle,      s->s.bytea_output,
+                               s->s.extra_float_digits, s->s.standard_conforming_strings,
+                               s->s.unnest_subqueries,  s->s.transform_null_equals};
     return hash_bytes(numbers, sizeof numbers, h);
 }
 
@@ -136,7 +141,8 @@ static void derive(struct session_settings *s, const struct tz *zone)
             s->env.date_order = i;
     s->env.interval_style = (uint8_t)s->s.IntervalStyle;
     s->env.bytea_output = (uint8_t)s->s.bytea_output;
-    s->env.float_digits_less = s->s.extra_float_digits >= 1 ? 0 : (int8_t)(1 - s->s.extra_float_digits);
+    s->env.float_digits_less =
+        s->s.extra_float_digits >= 1 ? 0 : (int8_t)(1 - s->s.extra_float_digits);
     s->plan_hash = hash_for_plans(s);
 }
 
@@ -177,15 +183,17 @@ static struct session_settings *copy_settings(const struct session_settings *fro
     s->n_custom = from->n_custom;
     s->custom = calloc(from->n_custom + 1, sizeof *s->custom);
     for (uint32_t i = 0; i < from->n_custom; i++)
-        s->custom[i] = (struct session_custom){strdup(from->custom[i].name), strdup(from->custom[i].value)};
+        s->custom[i] =
+            (struct session_custom){strdup(from->custom[i].name), strdup(from->custom[i].value)};
     return s;
 }
 
-/* ---- values with a spelling of their own ----------------------------------------------------------- */
+/* ---- values with a spelling of their own ---- */
 
 static int refuse(const char *name, const char *value, struct err *err)
 {
-    return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"", name, value);
+    return err_set(err, ERR_INVALID_PARAMETER_VALUE, "invalid value for parameter \"%s\": \"%s\"",
+                   name, value);
 }
 
 /* Words of any order and case: a style, an order, or both. */
@@ -193,11 +201,20 @@ static int spell_date_style(const char *value, const char *before, char *out, st
 {
     static const struct {
         const char *word, *style, *order;
-    } words[] = {{"iso", "ISO", NULL},       {"sql", "SQL", NULL},      {"postgres", "Postgres", NULL},
-                 {"postgresql", "Postgres", NULL}, {"german", "German", "DMY"}, {"ymd", NULL, "YMD"},
-                 {"dmy", NULL, "DMY"},       {"euro", NULL, "DMY"},     {"european", NULL, "DMY"},
-                 {"mdy", NULL, "MDY"},       {"us", NULL, "MDY"},       {"noneuro", NULL, "MDY"},
-                 {"noneuropean", NULL, "MDY"}, {"default", "ISO", "MDY"}};
+    } words[] = {{"iso", "ISO", NULL},
+                 {"sql", "SQL", NULL},
+                 {"postgres", "Postgres", NULL},
+                 {"postgresql", "Postgres", NULL},
+                 {"german", "German", "DMY"},
+                 {"ymd", NULL, "YMD"},
+                 {"dmy", NULL, "DMY"},
+                 {"euro", NULL, "DMY"},
+                 {"european", NULL, "DMY"},
+                 {"mdy", NULL, "MDY"},
+                 {"us", NULL, "MDY"},
+                 {"noneuro", NULL, "MDY"},
+                 {"noneuropean", NULL, "MDY"},
+                 {"default", "ISO", "MDY"}};
     char style[16], order[8];
     snprintf(style, sizeof style, "%.*s", (int)strcspn(before, ","), before);
     const char *comma = strchr(before, ' ');
@@ -224,7 +241,8 @@ static int spell_date_style(const char *value, const char *before, char *out, st
     return 0;
 }
 
-static int spell_zone(const char *value, struct zone_cache *zones, const struct tz **zone, char *out, struct err *err)
+static int spell_zone(const char *value, struct zone_cache *zones, const struct tz **zone,
+                      char *out, struct err *err)
 {
     char *end;
     double hours = strtod(value, &end);
@@ -235,7 +253,8 @@ static int spell_zone(const char *value, struct zone_cache *zones, const struct 
         snprintf(out, SETTING_TEXT_MAX, "%s", tz_name(*zone));
         return 0;
     }
-    if (strcasecmp(value, "utc") == 0 || strcasecmp(value, "default") == 0 || strcasecmp(value, "local") == 0) {
+    if (strcasecmp(value, "utc") == 0 || strcasecmp(value, "default") == 0 ||
+        strcasecmp(value, "local") == 0) {
         *zone = NULL;
         snprintf(out, SETTING_TEXT_MAX, "UTC");
         return 0;
@@ -259,8 +278,8 @@ static int spell_encoding(const char *value, char *out, struct err *err)
     return 0;
 }
 
-static int spell_value(struct session_settings *s, enum setting which, const char *value, const struct tz **zone,
-                       struct zone_cache *zones, char *out, struct err *err)
+static int spell_value(struct session_settings *s, enum setting which, const char *value,
+                       const struct tz **zone, struct zone_cache *zones, char *out, struct err *err)
 {
     switch (which) {
     case SETTING_ID_DateStyle:
@@ -278,27 +297,30 @@ static int spell_value(struct session_settings *s, enum setting which, const cha
     case SETTING_ID_default_transaction_isolation:
     case SETTING_ID_transaction_isolation:
         if (strcasecmp(value, "serializable") == 0)
-            return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "isolation level SERIALIZABLE is not supported");
+            return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                           "isolation level SERIALIZABLE is not supported");
         break;
     default:
         break;
     }
     if (strlen(value) >= SETTING_TEXT_MAX) {
         if (which != SETTING_ID_application_name)
-            return err_set(err, ERR_INVALID_PARAMETER_VALUE, "value for parameter \"%s\" is longer than %d bytes",
+            return err_set(err, ERR_INVALID_PARAMETER_VALUE,
+                           "value for parameter \"%s\" is longer than %d bytes",
                            setting_info(which)->name, SETTING_TEXT_MAX - 1);
         snprintf(out, SETTING_TEXT_MAX, "%.63s", value);
         return 0;
     }
     /* Words that PostgreSQL takes besides the listed ones. */
-    bool is_true = strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0 || strcmp(value, "1") == 0;
+    bool is_true =
+        strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0 || strcmp(value, "1") == 0;
     if (which == SETTING_ID_synchronous_commit && is_true)
         value = "on";
     snprintf(out, SETTING_TEXT_MAX, "%s", value);
     return 0;
 }
 
-/* ---- parameters of the user's own ---------------------------------------------------------------- */
+/* ---- parameters of the user's own ---- */
 
 static const struct session_custom *find_custom(const struct session_settings *s, const char *name)
 {
@@ -327,9 +349,11 @@ static int set_custom(const struct session_settings *from, const char *name, con
                       struct session_settings **out, struct err *err)
 {
     if (!strchr(name, '.'))
-        return err_set(err, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
+        return err_set(err, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"",
+                       name);
     if (strlen(name) > 127 || (value && strlen(value) > 65536))
-        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "parameter \"%.63s...\" is too long", name);
+        return err_set(err, ERR_INVALID_PARAMETER_VALUE, "parameter \"%.63s...\" is too long",
+                       name);
     if (from->n_custom >= 256 && !find_custom(from, name))
         return err_set(err, ERR_CONFIGURATION_LIMIT_EXCEEDED, "too many configuration parameters");
     *out = copy_settings(from);
@@ -337,15 +361,16 @@ static int set_custom(const struct session_settings *from, const char *name, con
     return 0;
 }
 
-/* ---- changing, showing ------------------------------------------------------------------------------ */
+/* ---- changing, showing ---- */
 
 static const char *resolve_alias(const char *name)
 {
     return strcasecmp(name, "time zone") == 0 ? "TimeZone" : name;
 }
 
-int session_settings_with(const struct session_settings *from, const struct session_settings *start, const char *name,
-                          const char *value, struct zone_cache *zones, struct session_settings **out, struct err *err)
+int session_settings_with(const struct session_settings *from, const struct session_settings *start,
+                          const char *name, const char *value, struct zone_cache *zones,
+                          struct session_settings **out, struct err *err)
 {
     name = resolve_alias(name);
     int which = setting_find(name);
@@ -372,7 +397,8 @@ int session_settings_with(const struct session_settings *from, const struct sess
     return 0;
 }
 
-bool session_settings_show(const struct session_settings *s, const char *name, struct buf *out, const char **spelled)
+bool session_settings_show(const struct session_settings *s, const char *name, struct buf *out,
+                           const char **spelled)
 {
     name = resolve_alias(name);
     int which = setting_find(name);
@@ -434,7 +460,7 @@ bool session_settings_list(const char *text, void (*item)(void *ctx, const char 
     }
 }
 
-/* ---- on a session ------------------------------------------------------------------------------------ */
+/* ---- on a session ---- */
 
 static void take_over(struct session_settings **at, struct session_settings *next)
 {
@@ -442,12 +468,15 @@ static void take_over(struct session_settings **at, struct session_settings *nex
     *at = next;
 }
 
-int session_setting_set(struct session *s, const char *name, const char *value, bool local, struct err *err)
+int session_setting_set(struct session *s, const char *name, const char *value, bool local,
+                        struct err *err)
 {
     struct session_settings *next, *kept = NULL;
-    int rc = session_settings_with(s->settings, s->settings_start, name, value, s->node->zones, &next, err);
+    int rc = session_settings_with(s->settings, s->settings_start, name, value, s->node->zones,
+                                   &next, err);
     if (!rc && !local && s->settings_session != s->settings) {
-        rc = session_settings_with(s->settings_session, s->settings_start, name, value, s->node->zones, &kept, err);
+        rc = session_settings_with(s->settings_session, s->settings_start, name, value,
+                                   s->node->zones, &kept, err);
         if (rc)
             session_settings_unref(next);
     }

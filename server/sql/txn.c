@@ -33,8 +33,11 @@ struct kv_txn *session_kv(struct session *s)
     uint64_t lock_ns = (uint64_t)s->settings->s.lock_timeout * 1000000;
     uint64_t deadline = s->task && s->task->deadline != TASK_FOREVER ? s->task->deadline : 0;
     if (!t->kv) {
-        struct kv_txn_options options = {.isolation = (enum kv_isolation)t->isolation, .read_only = t->read_only,
-                                         .session = s->number, .deadline_ns = deadline, .lock_timeout_ns = lock_ns,
+        struct kv_txn_options options = {.isolation = (enum kv_isolation)t->isolation,
+                                         .read_only = t->read_only,
+                                         .session = s->number,
+                                         .deadline_ns = deadline,
+                                         .lock_timeout_ns = lock_ns,
                                          .class_ = TASK_TXN};
         t->kv = kv_txn_begin(s->node->kv, &options);
     } else {
@@ -43,7 +46,7 @@ struct kv_txn *session_kv(struct session *s)
     return t->kv;
 }
 
-/* ---- ends -------------------------------------------------------------------------------------------- */
+/* ---- ends ---- */
 
 static void drop_savepoint(struct session *s)
 {
@@ -55,7 +58,8 @@ static void drop_savepoint(struct session *s)
     free(sp);
 }
 
-static void put_settings(struct session *s, struct session_settings *in_force, struct session_settings *kept)
+static void put_settings(struct session *s, struct session_settings *in_force,
+                         struct session_settings *kept)
 {
     session_settings_ref(in_force);
     session_settings_ref(kept);
@@ -186,11 +190,12 @@ char session_status(const struct session *s)
 int session_forbid_block(struct session *s, const char *what, struct err *err)
 {
     if (s->txn.block != TXN_NONE)
-        return err_set(err, ERR_ACTIVE_SQL_TRANSACTION, "%s cannot run inside a transaction block", what);
+        return err_set(err, ERR_ACTIVE_SQL_TRANSACTION, "%s cannot run inside a transaction block",
+                       what);
     return 0;
 }
 
-/* ---- modes --------------------------------------------------------------------------------------------- */
+/* ---- modes ---- */
 
 static const char *const_text(const struct ast_node *arg)
 {
@@ -202,23 +207,27 @@ static const char *const_text(const struct ast_node *arg)
 static int set_isolation(struct session *s, const char *word, bool of_session, struct err *err)
 {
     if (strcasecmp(word, "serializable") == 0)
-        return err_set(err, ERR_FEATURE_NOT_SUPPORTED, "isolation level SERIALIZABLE is not supported");
+        return err_set(err, ERR_FEATURE_NOT_SUPPORTED,
+                       "isolation level SERIALIZABLE is not supported");
     if (of_session)
         return session_setting_set(s, "default_transaction_isolation", word, false, err);
-    uint8_t level = strcasecmp(word, "repeatable read") == 0 ? KV_REPEATABLE_READ : KV_READ_COMMITTED;
+    uint8_t level =
+        strcasecmp(word, "repeatable read") == 0 ? KV_REPEATABLE_READ : KV_READ_COMMITTED;
     if (level != s->txn.isolation) {
         if (s->txn.ran_statement || s->txn.kv)
             return err_set(err, ERR_ACTIVE_SQL_TRANSACTION,
                            "SET TRANSACTION ISOLATION LEVEL must be called before any query");
         if (s->txn.savepoints)
-            return err_set(err, ERR_ACTIVE_SQL_TRANSACTION,
-                           "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
+            return err_set(
+                err, ERR_ACTIVE_SQL_TRANSACTION,
+                "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
     }
     s->txn.isolation = level;
     return 0;
 }
 
-int txn_set_modes(struct session *s, const struct ast_list *options, bool of_session, struct err *err)
+int txn_set_modes(struct session *s, const struct ast_list *options, bool of_session,
+                  struct err *err)
 {
     for (uint32_t i = 0; i < ast_count(options); i++) {
         const struct ast_def_elem *e = ast_to(def_elem, options->items[i]);
@@ -229,14 +238,16 @@ int txn_set_modes(struct session *s, const struct ast_list *options, bool of_ses
             rc = set_isolation(s, word ? word : "", of_session, err);
         } else if (strcmp(e->name, "transaction_read_only") == 0) {
             if (of_session)
-                rc = session_setting_set(s, "default_transaction_read_only", on ? "on" : "off", false, err);
+                rc = session_setting_set(s, "default_transaction_read_only", on ? "on" : "off",
+                                         false, err);
             else if (!on && s->txn.read_only && s->txn.ran_statement)
                 rc = err_set(err, ERR_ACTIVE_SQL_TRANSACTION,
                              "transaction read-write mode must be set before any query");
             else
                 s->txn.read_only = on;
         } else if (of_session) {
-            rc = session_setting_set(s, "default_transaction_deferrable", on ? "on" : "off", false, err);
+            rc = session_setting_set(s, "default_transaction_deferrable", on ? "on" : "off", false,
+                                     err);
         } else {
             s->txn.deferrable = on;
         }
@@ -246,12 +257,13 @@ int txn_set_modes(struct session *s, const struct ast_list *options, bool of_ses
     return 0;
 }
 
-/* ---- statements ------------------------------------------------------------------------------------------ */
+/* ---- statements ---- */
 
 static int begin_block(struct session *s, const struct ast_transaction_stmt *stmt, struct err *err)
 {
     if (s->txn.block == TXN_BLOCK)
-        session_notice(s, "WARNING", ERR_ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress");
+        session_notice(s, "WARNING", ERR_ACTIVE_SQL_TRANSACTION,
+                       "there is already a transaction in progress");
     int rc = txn_set_modes(s, stmt->options, false, err);
     if (!rc)
         s->txn.block = TXN_BLOCK;
@@ -267,15 +279,17 @@ static void chain_block(struct session *s, const struct session_txn *before)
     s->txn.deferrable = before->deferrable;
 }
 
-static int end_block(struct task *task, struct session *s, const struct ast_transaction_stmt *stmt, bool commit,
-                     const char **tag, struct err *err)
+static int end_block(struct task *task, struct session *s, const struct ast_transaction_stmt *stmt,
+                     bool commit, const char **tag, struct err *err)
 {
     struct session_txn before = s->txn;
     if (!txn_in_block(s)) {
         if (stmt->chain)
-            return err_set(err, ERR_NO_ACTIVE_SQL_TRANSACTION, "%s AND CHAIN can only be used in transaction blocks",
+            return err_set(err, ERR_NO_ACTIVE_SQL_TRANSACTION,
+                           "%s AND CHAIN can only be used in transaction blocks",
                            commit ? "COMMIT" : "ROLLBACK");
-        session_notice(s, "WARNING", ERR_NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress");
+        session_notice(s, "WARNING", ERR_NO_ACTIVE_SQL_TRANSACTION,
+                       "there is no transaction in progress");
     }
     bool commits = commit && s->txn.block != TXN_FAILED;
     *tag = commits ? "COMMIT" : "ROLLBACK";
@@ -297,14 +311,15 @@ static struct session_savepoint *find_savepoint(struct session *s, const char *n
     return sp;
 }
 
-static int savepoint_statement(struct task *task, struct session *s, const struct ast_transaction_stmt *stmt,
-                               struct err *err)
+static int savepoint_statement(struct task *task, struct session *s,
+                               const struct ast_transaction_stmt *stmt, struct err *err)
 {
     const char *what = stmt->kind == AST_TRANS_SAVEPOINT ? "SAVEPOINT"
                        : stmt->kind == AST_TRANS_RELEASE ? "RELEASE SAVEPOINT"
                                                          : "ROLLBACK TO SAVEPOINT";
     if (!txn_in_block(s))
-        return err_set(err, ERR_NO_ACTIVE_SQL_TRANSACTION, "%s can only be used in transaction blocks", what);
+        return err_set(err, ERR_NO_ACTIVE_SQL_TRANSACTION,
+                       "%s can only be used in transaction blocks", what);
     if (stmt->kind == AST_TRANS_SAVEPOINT) {
         struct session_savepoint *sp = calloc(1, sizeof *sp);
         sp->outer = s->txn.savepoints;
@@ -328,16 +343,16 @@ static int savepoint_statement(struct task *task, struct session *s, const struc
     portal_drop_since(task, s, sp->portals, false);
     if (!roll_back_to(task, s, sp)) {
         s->txn.block = TXN_FAILED;
-        err_set(err, ERR_SERIALIZATION_FAILURE, "could not roll back to savepoint \"%s\": the transaction was aborted",
-                stmt->name);
+        err_set(err, ERR_SERIALIZATION_FAILURE,
+                "could not roll back to savepoint \"%s\": the transaction was aborted", stmt->name);
         return err_hint(err, "The transaction might succeed if retried.");
     }
     s->txn.block = TXN_BLOCK;
     return 0;
 }
 
-int txn_statement(struct task *task, struct session *s, const struct ast_transaction_stmt *stmt, const char **tag,
-                  struct err *err)
+int txn_statement(struct task *task, struct session *s, const struct ast_transaction_stmt *stmt,
+                  const char **tag, struct err *err)
 {
     switch (stmt->kind) {
     case AST_TRANS_BEGIN:
@@ -376,6 +391,7 @@ int txn_check_allowed(const struct session *s, const struct ast_node *node, stru
         if (kind == AST_TRANS_COMMIT || kind == AST_TRANS_ROLLBACK || kind == AST_TRANS_ROLLBACK_TO)
             return 0;
     }
-    return err_set(err, ERR_IN_FAILED_SQL_TRANSACTION,
-                   "current transaction is aborted, commands ignored until end of transaction block");
+    return err_set(
+        err, ERR_IN_FAILED_SQL_TRANSACTION,
+        "current transaction is aborted, commands ignored until end of transaction block");
 }

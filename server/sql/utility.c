@@ -1,4 +1,5 @@
-/* utility.c: statements that are neither plans nor DDL: transactions, settings, cursors, PREPARE, EXPLAIN, maintenance. */
+/* utility.c: statements that are neither plans nor DDL: transactions, settings, cursors, PREPARE,
+ * EXPLAIN, maintenance. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,32 +11,54 @@
 const char *statement_tag(const struct ast_node *node)
 {
     switch (ast_tag_of(node)) {
-    case AST_select_stmt: return "SELECT";
-    case AST_insert_stmt: return "INSERT";
-    case AST_update_stmt: return "UPDATE";
-    case AST_delete_stmt: return "DELETE";
-    case AST_merge_stmt: return "MERGE";
-    case AST_copy_stmt: return "COPY";
-    case AST_vacuum_stmt: return ast_to(vacuum_stmt, node)->is_vacuum ? "VACUUM" : "ANALYZE";
-    case AST_cluster_stmt: return "CLUSTER";
-    case AST_reindex_stmt: return "REINDEX";
-    case AST_constraints_set_stmt: return "SET CONSTRAINTS";
-    case AST_explain_stmt: return "EXPLAIN";
-    case AST_listen_stmt: return "LISTEN";
-    case AST_unlisten_stmt: return "UNLISTEN";
-    case AST_notify_stmt: return "NOTIFY";
-    case AST_load_stmt: return "LOAD";
-    case AST_do_stmt: return "DO";
-    case AST_call_stmt: return "CALL";
-    case AST_checkpoint_stmt: return "CHECKPOINT";
-    case AST_alter_system_stmt: return "ALTER SYSTEM";
-    case AST_create_function_stmt: return "CREATE FUNCTION";
-    case AST_refresh_stmt: return "REFRESH MATERIALIZED VIEW";
-    default: return ast_info(ast_tag_of(node))->name;
+    case AST_select_stmt:
+        return "SELECT";
+    case AST_insert_stmt:
+        return "INSERT";
+    case AST_update_stmt:
+        return "UPDATE";
+    case AST_delete_stmt:
+        return "DELETE";
+    case AST_merge_stmt:
+        return "MERGE";
+    case AST_copy_stmt:
+        return "COPY";
+    case AST_vacuum_stmt:
+        return ast_to(vacuum_stmt, node)->is_vacuum ? "VACUUM" : "ANALYZE";
+    case AST_cluster_stmt:
+        return "CLUSTER";
+    case AST_reindex_stmt:
+        return "REINDEX";
+    case AST_constraints_set_stmt:
+        return "SET CONSTRAINTS";
+    case AST_explain_stmt:
+        return "EXPLAIN";
+    case AST_listen_stmt:
+        return "LISTEN";
+    case AST_unlisten_stmt:
+        return "UNLISTEN";
+    case AST_notify_stmt:
+        return "NOTIFY";
+    case AST_load_stmt:
+        return "LOAD";
+    case AST_do_stmt:
+        return "DO";
+    case AST_call_stmt:
+        return "CALL";
+    case AST_checkpoint_stmt:
+        return "CHECKPOINT";
+    case AST_alter_system_stmt:
+        return "ALTER SYSTEM";
+    case AST_create_function_stmt:
+        return "CREATE FUNCTION";
+    case AST_refresh_stmt:
+        return "REFRESH MATERIALIZED VIEW";
+    default:
+        return ast_info(ast_tag_of(node))->name;
     }
 }
 
-/* ---- rows of text ----------------------------------------------------------------------------------------- */
+/* ---- rows of text ---- */
 
 int utility_send_text(struct task *task, struct utility_run *u, const struct result_shape *shape,
                       const char *const *cells, uint32_t n_rows, struct err *err)
@@ -55,7 +78,8 @@ int utility_send_text(struct task *task, struct utility_run *u, const struct res
                 if (!text)
                     vec_set_null(&b->cols[c], r, b->arena);
                 else
-                    ((struct bytes_view *)b->cols[c].data)[r] = view_of(text, (uint32_t)strlen(text));
+                    ((struct bytes_view *)b->cols[c].data)[r] =
+                        view_of(text, (uint32_t)strlen(text));
             }
         }
         int rc = s->client->ops->rows(task, s->client, &s->type_env, formats, b, err);
@@ -66,12 +90,14 @@ int utility_send_text(struct task *task, struct utility_run *u, const struct res
     return 0;
 }
 
-static void text_shape(struct arena *arena, struct result_shape *shape, uint32_t n, const char *const *names)
+static void text_shape(struct arena *arena, struct result_shape *shape, uint32_t n,
+                       const char *const *names)
 {
     shape->n = n;
     shape->columns = arena_array(arena, struct result_column, n);
     for (uint32_t i = 0; i < n; i++)
-        shape->columns[i] = (struct result_column){.name = names[i], .type_oid = TYPE_TEXT, .typmod = -1};
+        shape->columns[i] =
+            (struct result_column){.name = names[i], .type_oid = TYPE_TEXT, .typmod = -1};
 }
 
 static const char *spelled_setting(struct session *s, const char *name)
@@ -83,9 +109,11 @@ static const char *spelled_setting(struct session *s, const char *name)
     return spelled;
 }
 
-bool utility_shape(struct session *s, const struct ast_node *node, struct arena *arena, struct result_shape *shape)
+bool utility_shape(struct session *s, const struct ast_node *node, struct arena *arena,
+                   struct result_shape *shape)
 {
-    static const char *const all[] = {"name", "setting", "description"}, *const plan[] = {"QUERY PLAN"};
+    static const char *const all[] = {"name", "setting", "description"}, *const plan[] = {
+                                                                             "QUERY PLAN"};
     *shape = (struct result_shape){0};
     if (ast_is(variable_show_stmt, node)) {
         const char *name = ast_to(variable_show_stmt, node)->name;
@@ -121,7 +149,7 @@ bool utility_shape(struct session *s, const struct ast_node *node, struct arena 
     return true;
 }
 
-/* ---- SHOW ---------------------------------------------------------------------------------------------------- */
+/* ---- SHOW ---- */
 
 static const char *isolation_word(const struct session *s)
 {
@@ -144,7 +172,8 @@ static const char *show_transaction(const struct session *s, const char *name)
     return NULL;
 }
 
-static int show_all(struct task *task, struct utility_run *u, const struct result_shape *shape, struct err *err)
+static int show_all(struct task *task, struct utility_run *u, const struct result_shape *shape,
+                    struct err *err)
 {
     struct session *s = u->s;
     struct arena arena;
@@ -153,7 +182,9 @@ static int show_all(struct task *task, struct utility_run *u, const struct resul
     int order[SETTING_COUNT];
     for (int i = 0; i < SETTING_COUNT; i++) {
         int at = i;
-        for (; at > 0 && strcasecmp(setting_info((enum setting)order[at - 1])->name, setting_info((enum setting)i)->name) > 0; at--)
+        for (; at > 0 && strcasecmp(setting_info((enum setting)order[at - 1])->name,
+                                    setting_info((enum setting)i)->name) > 0;
+             at--)
             order[at] = order[at - 1];
         order[at] = i;
     }
@@ -171,8 +202,8 @@ static int show_all(struct task *task, struct utility_run *u, const struct resul
     return rc;
 }
 
-static int show_setting(struct task *task, struct utility_run *u, const struct ast_variable_show_stmt *stmt,
-                        struct err *err)
+static int show_setting(struct task *task, struct utility_run *u,
+                        const struct ast_variable_show_stmt *stmt, struct err *err)
 {
     struct session *s = u->s;
     snprintf(u->tag, sizeof u->tag, "SHOW");
@@ -190,7 +221,8 @@ static int show_setting(struct task *task, struct utility_run *u, const struct a
             const char *cell = special ? special : buf_text(&value);
             rc = utility_send_text(task, u, &shape, &cell, 1, err);
         } else {
-            rc = err_set(err, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", stmt->name);
+            rc = err_set(err, ERR_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"",
+                         stmt->name);
         }
         buf_done(&value);
     }
@@ -198,9 +230,10 @@ static int show_setting(struct task *task, struct utility_run *u, const struct a
     return rc;
 }
 
-/* ---- SET ------------------------------------------------------------------------------------------------------ */
+/* ---- SET ---- */
 
-/* One argument as text; lists (search_path, DateStyle) joined by commas, identifiers quoted where the parameter is a list of names. */
+/* One argument as text; lists (search_path, DateStyle) joined by commas, identifiers quoted where
+ * the parameter is a list of names. */
 static int join_args(const struct ast_variable_set_stmt *stmt, struct buf *out, struct err *err)
 {
     bool names = strcasecmp(stmt->name, "search_path") == 0;
@@ -232,12 +265,16 @@ static int join_args(const struct ast_variable_set_stmt *stmt, struct buf *out, 
     return 0;
 }
 
-static int set_role(struct session *s, const char *name, bool session_auth, bool reset, struct err *err)
+static int set_role(struct session *s, const char *name, bool session_auth, bool reset,
+                    struct err *err)
 {
-    const char *wanted = reset || strcasecmp(name, "none") == 0 || strcasecmp(name, "default") == 0 ? s->session_role : name;
+    const char *wanted = reset || strcasecmp(name, "none") == 0 || strcasecmp(name, "default") == 0
+                             ? s->session_role
+                             : name;
     const struct cat_object *role = catalog_view_named(&s->view, CLASS_ROLE, 0, wanted);
     if (!role)
-        return err_set(err, session_auth ? ERR_UNDEFINED_OBJECT : ERR_UNDEFINED_OBJECT, "role \"%s\" does not exist", wanted);
+        return err_set(err, session_auth ? ERR_UNDEFINED_OBJECT : ERR_UNDEFINED_OBJECT,
+                       "role \"%s\" does not exist", wanted);
     s->role_oid = role->oid;
     snprintf(s->role, sizeof s->role, "%s", role->name);
     return 0;
@@ -261,7 +298,8 @@ static int set_value(struct session *s, const struct ast_variable_set_stmt *stmt
     else if (strcasecmp(stmt->name, "session_authorization") == 0)
         rc = set_role(s, text ? text : "", true, !text, err);
     else if (strcasecmp(stmt->name, "seed") == 0)
-        prng_init(&s->random, (uint64_t)(strtod(text ? text : "0", NULL) * 9007199254740992.0)), s->random_seeded = true;
+        prng_init(&s->random, (uint64_t)(strtod(text ? text : "0", NULL) * 9007199254740992.0)),
+            s->random_seeded = true;
     else if (text && (strcasecmp(stmt->name, "transaction_isolation") == 0 ||
                       strcasecmp(stmt->name, "transaction_read_only") == 0)) {
         struct arena arena;
@@ -270,7 +308,8 @@ static int set_value(struct session *s, const struct ast_variable_set_stmt *stmt
         struct ast_a_const *c = ast_new(&arena, a_const);
         e->name = stmt->name;
         c->text = text;
-        c->ival = strcasecmp(text, "on") == 0 || strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+        c->ival =
+            strcasecmp(text, "on") == 0 || strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
         e->arg = &c->node;
         rc = txn_set_modes(s, ast_list_add(&arena, NULL, e), false, err);
         arena_done(&arena);
@@ -291,13 +330,14 @@ static void reset_all(struct session *s)
     s->type_env = s->settings->env;
 }
 
-int utility_set(struct task *task, struct session *s, const struct ast_variable_set_stmt *stmt, const char **tag,
-                struct err *err)
+int utility_set(struct task *task, struct session *s, const struct ast_variable_set_stmt *stmt,
+                const char **tag, struct err *err)
 {
     *tag = stmt->kind == AST_SET_RESET || stmt->kind == AST_SET_RESET_ALL ? "RESET" : "SET";
     int rc = 0;
     if (stmt->is_local && s->txn.block != TXN_BLOCK)
-        session_notice(s, "WARNING", ERR_NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
+        session_notice(s, "WARNING", ERR_NO_ACTIVE_SQL_TRANSACTION,
+                       "SET LOCAL can only be used in transaction blocks");
     switch (stmt->kind) {
     case AST_SET_VALUE:
     case AST_SET_DEFAULT:
@@ -321,7 +361,7 @@ int utility_set(struct task *task, struct session *s, const struct ast_variable_
     return rc;
 }
 
-/* ---- DISCARD, maintenance --------------------------------------------------------------------------------------- */
+/* ---- DISCARD, maintenance ---- */
 
 static void deallocate_all(struct session *s)
 {
@@ -331,9 +371,11 @@ static void deallocate_all(struct session *s)
     hashmap_clear(&s->prepared);
 }
 
-static int discard(struct task *task, struct utility_run *u, const struct ast_discard_stmt *stmt, struct err *err)
+static int discard(struct task *task, struct utility_run *u, const struct ast_discard_stmt *stmt,
+                   struct err *err)
 {
-    static const char *const tags[] = {"DISCARD ALL", "DISCARD PLANS", "DISCARD SEQUENCES", "DISCARD TEMP"};
+    static const char *const tags[] = {"DISCARD ALL", "DISCARD PLANS", "DISCARD SEQUENCES",
+                                       "DISCARD TEMP"};
     snprintf(u->tag, sizeof u->tag, "%s", tags[stmt->kind]);
     struct session *s = u->s;
     if (stmt->kind == AST_DISCARD_SEQUENCES || stmt->kind == AST_DISCARD_ALL)
@@ -341,7 +383,8 @@ static int discard(struct task *task, struct utility_run *u, const struct ast_di
     if (stmt->kind != AST_DISCARD_ALL)
         return 0;
     if (!u->top_level || txn_in_block(s))
-        return err_set(err, ERR_ACTIVE_SQL_TRANSACTION, "DISCARD ALL cannot run inside a transaction block");
+        return err_set(err, ERR_ACTIVE_SQL_TRANSACTION,
+                       "DISCARD ALL cannot run inside a transaction block");
     portal_drop_since(task, s, 0, false);
     deallocate_all(s);
     reset_all(s);
@@ -355,9 +398,11 @@ static int vacuum(struct utility_run *u, const struct ast_vacuum_stmt *stmt, str
     struct session *s = u->s;
     const char *what = stmt->is_vacuum ? "VACUUM" : "ANALYZE";
     if (stmt->is_vacuum && (!u->top_level || txn_in_block(s)))
-        return err_set(err, ERR_ACTIVE_SQL_TRANSACTION, "VACUUM cannot run inside a transaction block");
+        return err_set(err, ERR_ACTIVE_SQL_TRANSACTION,
+                       "VACUUM cannot run inside a transaction block");
     for (uint32_t i = 0; i < ast_count(stmt->relations); i++) {
-        const struct ast_range_var *rv = ast_to(vacuum_relation, stmt->relations->items[i])->relation;
+        const struct ast_range_var *rv =
+            ast_to(vacuum_relation, stmt->relations->items[i])->relation;
         if (!catalog_view_relation(&s->view, rv->schema, rv->name))
             return err_set(err, ERR_UNDEFINED_TABLE, "relation \"%s\" does not exist", rv->name);
     }
@@ -365,7 +410,8 @@ static int vacuum(struct utility_run *u, const struct ast_vacuum_stmt *stmt, str
     return 0;
 }
 
-static int deallocate(struct utility_run *u, const struct ast_deallocate_stmt *stmt, struct err *err)
+static int deallocate(struct utility_run *u, const struct ast_deallocate_stmt *stmt,
+                      struct err *err)
 {
     snprintf(u->tag, sizeof u->tag, stmt->name ? "DEALLOCATE" : "DEALLOCATE ALL");
     if (!stmt->name) {
@@ -378,14 +424,16 @@ static int deallocate(struct utility_run *u, const struct ast_deallocate_stmt *s
     return 0;
 }
 
-static int close_cursor(struct task *task, struct utility_run *u, const struct ast_close_stmt *stmt, struct err *err)
+static int close_cursor(struct task *task, struct utility_run *u, const struct ast_close_stmt *stmt,
+                        struct err *err)
 {
     struct session *s = u->s;
     snprintf(u->tag, sizeof u->tag, stmt->name ? "CLOSE CURSOR" : "CLOSE CURSOR ALL");
     if (stmt->name) {
         struct portal *p = portal_find(s, stmt->name);
         if (!p)
-            return err_set(err, ERR_INVALID_CURSOR_NAME, "cursor \"%s\" does not exist", stmt->name);
+            return err_set(err, ERR_INVALID_CURSOR_NAME, "cursor \"%s\" does not exist",
+                           stmt->name);
         portal_drop(task, s, p);
         return 0;
     }
@@ -418,15 +466,15 @@ static int maintain(struct task *task, struct utility_run *u, struct err *err)
     }
 }
 
-/* ---- the door ------------------------------------------------------------------------------------------------------ */
+/* ---- the door ---- */
 
 static int run_ddl(struct task *task, struct utility_run *u, struct err *err)
 {
     struct session *s = u->s;
     struct command_result result = {0};
     if (s->txn.read_only)
-        return err_set(err, ERR_READ_ONLY_SQL_TRANSACTION, "cannot execute %s in a read-only transaction",
-                       statement_tag(u->node));
+        return err_set(err, ERR_READ_ONLY_SQL_TRANSACTION,
+                       "cannot execute %s in a read-only transaction", statement_tag(u->node));
     s->txn.ran_statement = true;
     for (int attempt = 0;; attempt++) {
         uint32_t seq = kv_savepoint(session_kv(s));

@@ -4,13 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "server/sql/copy_format.h"
 
-static const struct copy_options text_options = {.format = COPY_TEXT, .delimiter = '\t', .null_text = "\\N"};
-static const struct copy_options csv_options = {.format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"',
-                                                .null_text = ""};
+static const struct copy_options text_options = {
+    .format = COPY_TEXT, .delimiter = '\t', .null_text = "\\N"};
+static const struct copy_options csv_options = {
+    .format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .null_text = ""};
 
 /* Lines of `data`, given in two pieces cut at every place, joined by '|'. */
 static void join_lines(const struct copy_options *o, const char *data, size_t cut, char *out)
@@ -104,7 +106,8 @@ static void test_bad_csv(void **state)
     struct copy_field fields[2];
     uint32_t n;
     arena_init(&arena, NULL);
-    assert_int_equal(copy_split(&csv_options, "\"a", 2, 2, fields, &n, &arena, &err), ERR_BAD_COPY_FILE_FORMAT);
+    assert_int_equal(copy_split(&csv_options, "\"a", 2, 2, fields, &n, &arena, &err),
+                     ERR_BAD_COPY_FILE_FORMAT);
     assert_string_equal(err.message, "unterminated CSV quoted field");
     /* More fields than asked for are counted, not written. */
     assert_int_equal(copy_split(&csv_options, "1,2,3,4", 7, 2, fields, &n, &arena, &err), 0);
@@ -112,7 +115,8 @@ static void test_bad_csv(void **state)
     arena_done(&arena);
 }
 
-static void check_put(const struct copy_options *o, const char *value, bool force, bool alone, const char *expected)
+static void check_put(const struct copy_options *o, const char *value, bool force, bool alone,
+                      const char *expected)
 {
     struct buf out = {0};
     copy_put(o, value, value ? strlen(value) : 0, force, alone, &out);
@@ -137,8 +141,9 @@ static void test_put(void **state)
 /* What copy_put wrote, copy_split reads. */
 static void test_round_trip(void **state)
 {
-    static const char *const values[] = {"", "a", "\\N", "\\", "a\\nb", "x\ny", "x\r\ny", "\t", ",", "\"", "\"\"", "\\.",
-                                         " ", "NULL", "\b\f\v", "a\"b,c\nd"};
+    static const char *const values[] = {"",       "a",    "\\N",    "\\",       "a\\nb", "x\ny",
+                                         "x\r\ny", "\t",   ",",      "\"",       "\"\"",  "\\.",
+                                         " ",      "NULL", "\b\f\v", "a\"b,c\nd"};
     const struct copy_options *formats[] = {&text_options, &csv_options};
     for (size_t f = 0; f < 2; f++) {
         for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -154,7 +159,8 @@ static void test_round_trip(void **state)
             buf_put_u8(&line, '\n');
             assert_true(copy_line_end(formats[f], line.data, line.len, false, &scan, &len, &eol));
             assert_int_equal(len + 1, line.len);
-            assert_int_equal(copy_split(formats[f], (char *)line.data, len, 1, &field, &n, &arena, &err), 0);
+            assert_int_equal(
+                copy_split(formats[f], (char *)line.data, len, 1, &field, &n, &arena, &err), 0);
             assert_int_equal(n, 1);
             assert_int_equal(field.len, strlen(values[i]));
             assert_memory_equal(field.data, values[i], field.len);
@@ -167,8 +173,9 @@ static void test_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines), cmocka_unit_test(test_fields), cmocka_unit_test(test_bad_csv),
-        cmocka_unit_test(test_put),   cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_lines),      cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_bad_csv),    cmocka_unit_test(test_put),
+        cmocka_unit_test(test_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The wire protocol against a running node: startup, simple and extended queries, errors, hostile bytes, cancel, COPY. */
+/* The wire protocol against a running node: startup, simple and extended queries, errors, hostile
+ * bytes, cancel, COPY. */
 #include "tests/unit/server/wire_client.h"
 
 static void test_startup(void **state)
@@ -12,14 +13,17 @@ static void test_startup(void **state)
     put_message(&c, 0, "i", 80877104); /* GSSENCRequest */
     client_flush(&c);
     assert_true(client_read(&c, &answer, 1) && answer == 'N');
-    put_message(&c, 0, "isssssss", 196610, "user", "cairn", "_pq_.new", "1", "options", "-c statement_timeout=7s", "");
+    put_message(&c, 0, "isssssss", 196610, "user", "cairn", "_pq_.new", "1", "options",
+                "-c statement_timeout=7s", "");
     client_flush(&c);
-    assert_int_equal(strncmp(read_until(&c, 'Z'), "v R S", 5), 0); /* database = user; a newer minor version */
+    assert_int_equal(strncmp(read_until(&c, 'Z'), "v R S", 5),
+                     0); /* database = user; a newer minor version */
     check_query(&c, "show statement_timeout", "T D:7s C:SHOW Z:I");
     client_close(&c);
 }
 
-static void check_refused(const char *user, const char *database, const char *name, const char *value, const char *expected)
+static void check_refused(const char *user, const char *database, const char *name,
+                          const char *value, const char *expected)
 {
     struct client c;
     client_connect(&c);
@@ -96,7 +100,8 @@ static void test_blocks(void **state)
     check_query(&c, "show transaction_read_only", "T D:on C:SHOW Z:T");
     check_query(&c, "set application_name = 'x'", "C:SET S Z:T");
     check_query(&c, "rollback", "C:ROLLBACK S Z:I");
-    check_query(&c, "begin; set local bytea_output = escape; show bytea_output", "C:BEGIN C:SET T D:escape C:SHOW Z:T");
+    check_query(&c, "begin; set local bytea_output = escape; show bytea_output",
+                "C:BEGIN C:SET T D:escape C:SHOW Z:T");
     check_query(&c, "commit; show bytea_output", "C:COMMIT T D:hex C:SHOW Z:I");
     check_query(&c, "begin; select 1; commit; select 2; rollback",
                 "C:BEGIN T D:1 C:SELECT 1 C:COMMIT T D:2 C:SELECT 1 N:25P01 C:ROLLBACK Z:I");
@@ -193,8 +198,10 @@ static void test_hostile_messages(void **state)
     check_bad_message("\1\0\0\0\4", 5);
     check_bad_message("Q\0\0\0\3", 5);
     check_bad_message("Q\x7f\xff\xff\xff", 5);
-    check_bad_message("Q\0\0\0\x0cselect 1", 13);          /* no terminator */
-    check_bad_message("Q\0\0\0\x07" "a\0b", 8);              /* something behind it */
+    check_bad_message("Q\0\0\0\x0cselect 1", 13); /* no terminator */
+    check_bad_message("Q\0\0\0\x07"
+                      "a\0b",
+                      8); /* something behind it */
     check_bad_message("P\0\0\0\5a", 6);
     check_bad_message("B\0\0\0\x10\0\0\0\0\0\1\0\0\0\xff\0\0", 17);
     check_bad_message("D\0\0\0\7Zx\0", 8);
@@ -228,7 +235,8 @@ static void test_cancel(void **state)
     assert_string_equal(read_until(&c, 'Z'), "T E:57014 Z:I");
     send_cancel(c.pid, c.secret); /* nothing runs */
     check_query(&c, "select 1", "T D:1 C:SELECT 1 Z:I");
-    check_query(&c, "set statement_timeout = 50; select count(*) from generate_series(1, 1000000000)",
+    check_query(&c,
+                "set statement_timeout = 50; select count(*) from generate_series(1, 1000000000)",
                 "C:SET T E:57014 Z:I");
     client_close(&c);
 }
@@ -238,16 +246,20 @@ static void test_cursors(void **state)
     struct client c;
     client_start(&c);
     check_query(&c, "declare a cursor for select 1", "E:25P01 Z:I");
-    check_query(&c, "begin; declare a scroll cursor for select generate_series(1, 4)", "C:BEGIN C:DECLARE CURSOR Z:T");
+    check_query(&c, "begin; declare a scroll cursor for select generate_series(1, 4)",
+                "C:BEGIN C:DECLARE CURSOR Z:T");
     check_query(&c, "fetch 2 from a", "T D:1 D:2 C:FETCH 2 Z:T");
     check_query(&c, "fetch prior from a", "T D:1 C:FETCH 1 Z:T");
     check_query(&c, "fetch last from a", "T D:4 C:FETCH 1 Z:T");
     check_query(&c, "fetch backward 2 from a", "T D:3 D:2 C:FETCH 2 Z:T");
-    check_query(&c, "move absolute 1 from a; fetch all from a", "C:MOVE 1 T D:2 D:3 D:4 C:FETCH 3 Z:T");
+    check_query(&c, "move absolute 1 from a; fetch all from a",
+                "C:MOVE 1 T D:2 D:3 D:4 C:FETCH 3 Z:T");
     check_query(&c, "savepoint s; declare b cursor for select 1; rollback to s; fetch b",
                 "C:SAVEPOINT C:DECLARE CURSOR C:ROLLBACK E:34000 Z:E");
     check_query(&c, "rollback", "C:ROLLBACK Z:I");
-    check_query(&c, "begin; declare h no scroll cursor with hold for select generate_series(1, 3); fetch h; commit",
+    check_query(&c,
+                "begin; declare h no scroll cursor with hold for select generate_series(1, 3); "
+                "fetch h; commit",
                 "C:BEGIN C:DECLARE CURSOR T D:1 C:FETCH 1 C:COMMIT Z:I");
     check_query(&c, "fetch all h", "T D:2 D:3 C:FETCH 2 Z:I");
     check_query(&c, "fetch prior h", "T E:55000 Z:I");
@@ -273,8 +285,10 @@ static void test_copy_out(void **state)
 {
     struct client c;
     client_start(&c);
-    check_query(&c, "copy (select 1, null, e'a\\tb') to stdout", "H d:1\t\\N\ta\\tb c C:COPY 1 Z:I");
-    check_query(&c, "copy (select 1 as a, 'x,y' as b) to stdout csv header", "H d:a,b d:1,\"x,y\" c C:COPY 1 Z:I");
+    check_query(&c, "copy (select 1, null, e'a\\tb') to stdout",
+                "H d:1\t\\N\ta\\tb c C:COPY 1 Z:I");
+    check_query(&c, "copy (select 1 as a, 'x,y' as b) to stdout csv header",
+                "H d:a,b d:1,\"x,y\" c C:COPY 1 Z:I");
     check_query(&c, "copy (select 1/0) to stdout", "H E:22012 Z:I");
     check_query(&c, "copy nosuch from stdin", "E:42P01 Z:I");
     put_message(&c, 'd', "b", "1\n", 2); /* what a client sent ahead is passed over */
@@ -297,18 +311,27 @@ static void test_large(void **state)
     check_query(&c, sql, "T D:20971520 C:SELECT 1 Z:I");
     free(sql);
     check_query(&c, "select length(repeat('y', 30000000))", "T D:30000000 C:SELECT 1 Z:I");
-    check_query(&c, "set statement_mem_limit = '1MB'; select repeat('y', 30000000)", "C:SET T E:53200 Z:I");
+    check_query(&c, "set statement_mem_limit = '1MB'; select repeat('y', 30000000)",
+                "C:SET T E:53200 Z:I");
     client_close(&c);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_startup),  cmocka_unit_test(test_refusals), cmocka_unit_test(test_bad_startup_bytes),
-        cmocka_unit_test(test_simple),   cmocka_unit_test(test_blocks),   cmocka_unit_test(test_extended),
-        cmocka_unit_test(test_implicit_transaction), cmocka_unit_test(test_hostile_messages),
-        cmocka_unit_test(test_cancel),   cmocka_unit_test(test_cursors),  cmocka_unit_test(test_prepare),
-        cmocka_unit_test(test_copy_out), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_startup),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bad_startup_bytes),
+        cmocka_unit_test(test_simple),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_extended),
+        cmocka_unit_test(test_implicit_transaction),
+        cmocka_unit_test(test_hostile_messages),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_cursors),
+        cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_copy_out),
+        cmocka_unit_test(test_large),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/env_uv.h"
@@ -49,7 +50,8 @@ static void check_show(const struct session_settings *s, const char *name, const
     buf_done(&out);
 }
 
-static void check_set(struct session_settings **s, const char *name, const char *value, const char *expected)
+static void check_set(struct session_settings **s, const char *name, const char *value,
+                      const char *expected)
 {
     assert_int_equal(with(s, name, value), 0);
     check_show(*s, name, expected);
@@ -73,7 +75,8 @@ static void test_spelling(void **state)
     check_set(&s, "extra_float_digits", "0", "0");
     assert_int_equal(s->env.float_digits_less, 1);
     check_set(&s, "synchronous_commit", "true", "on");
-    assert_int_equal(with(&s, "default_transaction_isolation", "serializable"), ERR_FEATURE_NOT_SUPPORTED);
+    assert_int_equal(with(&s, "default_transaction_isolation", "serializable"),
+                     ERR_FEATURE_NOT_SUPPORTED);
     assert_int_equal(with(&s, "nosuch", "1"), ERR_UNDEFINED_OBJECT);
     assert_int_equal(with(&s, "server_version", "1"), ERR_CANT_CHANGE_RUNTIME_PARAM);
     session_settings_unref(s);
@@ -143,7 +146,9 @@ static void test_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spelling), cmocka_unit_test(test_zones), cmocka_unit_test(test_reset_and_own),
+        cmocka_unit_test(test_spelling),
+        cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_reset_and_own),
         cmocka_unit_test(test_lists),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

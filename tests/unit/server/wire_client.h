@@ -1,5 +1,6 @@
-/* wire_client.h: a node in this process and a bare client of its protocol, for the tests of this folder. Included once; everything is
- * static. The node runs on its own threads; the test is the main thread and blocks on its socket. */
+/* wire_client.h: a node in this process and a bare client of its protocol, for the tests of this
+ * folder. Included once; everything is static. The node runs on its own threads; the test is the
+ * main thread and blocks on its socket. */
 #ifndef CAIRN_TESTS_UNIT_SERVER_WIRE_CLIENT_H
 #define CAIRN_TESTS_UNIT_SERVER_WIRE_CLIENT_H
 
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/env_uv.h"
@@ -72,8 +74,12 @@ static int start_server(void **state)
     server.port = free_port();
     snprintf(server.sql, sizeof server.sql, "127.0.0.1:%u", server.port);
     snprintf(server.rpc, sizeof server.rpc, "127.0.0.1:%u", free_port());
-    server.node.config = (struct node_config){.store = server.store, .sql = server.sql, .rpc = server.rpc,
-                                              .ready = note_ready, .fail = note_fail, .fatal = note_fatal,
+    server.node.config = (struct node_config){.store = server.store,
+                                              .sql = server.sql,
+                                              .rpc = server.rpc,
+                                              .ready = note_ready,
+                                              .fail = note_fail,
+                                              .fatal = note_fatal,
                                               .ended = note_ended};
     struct env_uv_config env = {.root = server.dir};
     struct runtime_config runtime = {.core_count = 2};
@@ -111,7 +117,8 @@ struct client {
 
 static void client_connect(struct client *c)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(server.port),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(server.port),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 60};
     *c = (struct client){.fd = socket(AF_INET, SOCK_STREAM, 0)};
@@ -154,7 +161,8 @@ static bool client_read(struct client *c, void *out, size_t len)
     return true;
 }
 
-/* Appends one message to c->out: format letters s text with NUL, h int16, i int32, b (bytes, length). */
+/* Appends one message to c->out: format letters s text with NUL, h int16, i int32, b (bytes,
+ * length). */
 static void put_message(struct client *c, char type, const char *format, ...)
 {
     va_list args;
@@ -218,7 +226,8 @@ static void describe_message(char type, const uint8_t *body, size_t len, struct 
     buf_put_u8(text, ' ');
 }
 
-/* Messages up to one of type `last`, as words: "T D:1 C:SELECT_1 Z:I". "EOF" when the server closed. */
+/* Messages up to one of type `last`, as words: "T D:1 C:SELECT_1 Z:I". "EOF" when the server
+ * closed. */
 static char *read_until(struct client *c, char last)
 {
     static struct buf text;
@@ -258,9 +267,11 @@ static void client_start(struct client *c)
 }
 
 /* Sends what was put and a Sync, and compares the answers. */
-#define check_sync(c, expected) \
-    (put_message((c), 'S', ""), client_flush(c), assert_string_equal(read_until((c), 'Z'), (expected)))
-#define check_query(c, sql, expected) \
-    (put_message((c), 'Q', "s", (sql)), client_flush(c), assert_string_equal(read_until((c), 'Z'), (expected)))
+#define check_sync(c, expected)                                                                    \
+    (put_message((c), 'S', ""), client_flush(c),                                                   \
+     assert_string_equal(read_until((c), 'Z'), (expected)))
+#define check_query(c, sql, expected)                                                              \
+    (put_message((c), 'Q', "s", (sql)), client_flush(c),                                           \
+     assert_string_equal(read_until((c), 'Z'), (expected)))
 
 #endif
