@@ -108,7 +108,11 @@ static struct lsm_version *build_version(struct lsm_node *node, struct lsm_file 
         run->n_files = k - i;
         run->files = malloc((k - i) * sizeof *run->files);
         assert(run->files);
-        for (; i < k; i++) {
+        for (size_t first = i; i < k; i++) {
+            const struct manifest_file *f = &all[i]->meta;
+            /* Points look into one file of a run. */
+            assert(i == first || key_compare(all[i - 1]->meta.max_key, all[i - 1]->meta.max_key_len,
+                                             f->min_key, f->min_key_len) < 0);
             lsm_file_ref(all[i]);
             run->files[run->n_files - (k - i)] = all[i];
             run->bytes += all[i]->meta.size_bytes;

@@ -16,6 +16,8 @@ struct compact_job {
     struct lsm_schema *schema;   /* pinned */
     struct lsm_file **inputs;    /* all of them, grouped by source */
     size_t n_inputs;
+    struct lsm_file **spared; /* of the last run: no inputs, between which output files must end */
+    size_t n_spared, next_spared;
     uint64_t bytes_in;
     struct lsm_merge merge;
     struct lsm_out out;
@@ -47,7 +49,8 @@ static void choose_inputs(struct compact_job *job, const struct lsm_pick *pick)
     for (size_t r = 0; r < job->version->n_runs; r++)
         n += job->version->runs[r].n_files;
     job->inputs = malloc((n + 1) * sizeof *job->inputs);
-    assert(job->inputs);
+    job->spared = malloc((n + 1) * sizeof *job->spared);
+    assert(job->inputs && job->spared);
     lsm_merge_init(&job->merge, job->schema->schema, pick->n_runs);
     for (size_t r = pick->first_run; r < pick->first_run + pick->n_runs; r++) {
         const struct lsm_run *run = &job->version->runs[r];
@@ -60,10 +63,26 @@ static void choose_inputs(struct compact_job *job, const struct lsm_pick *pick)
             if (take) {
                 job->inputs[job->n_inputs++] = run->files[i];
                 job->bytes_in += run->files[i]->meta.size_bytes;
+            } else {
+                job->spared[job->n_spared++] = run->files[i];
             }
         }
         lsm_merge_add(&job->merge, job->inputs + from, job->n_inputs - from);
     }
+}
+
+/* An output file that spanned a spared file's keys would hide it: files of a run are disjoint. */
+static int cut_before(struct task *task, struct compact_job *job, const struct sst_row *row)
+{
+    bool passed = false;
+    while (job->next_spared < job->n_spared) {
+        const struct manifest_file *f = &job->spared[job->next_spared]->meta;
+        if (key_compare(f->min_key, f->min_key_len, row->key, row->key_len) > 0)
+            break;
+        job->next_spared++;
+        passed = true;
+    }
+    return passed ? lsm_out_cut(task, &job->out, &job->err) : 0;
 }
 
 static int drop_or_add(struct task *task, struct compact_job *job, const struct sst_row *row)
@@ -75,8 +94,10 @@ static int drop_or_add(struct task *task, struct compact_job *job, const struct 
         buf_put(&job->last_key, row->key, row->key_len);
         job->any_key = true;
     }
-    if (lsm_gc_keep(&job->gc, row->ts, row->deleted))
-        return lsm_out_add(task, &job->out, row, &job->err);
+    if (lsm_gc_keep(&job->gc, row->ts, row->deleted)) {
+        int code = cut_before(task, job, row);
+        return code ? code : lsm_out_add(task, &job->out, row, &job->err);
+    }
     job->rows_dropped++;
     job->hash_dropped += job->merge.hash_last;
     return 0;
@@ -218,6 +239,7 @@ int lsm_run_compaction(struct task *task, struct lsm *lsm, const struct lsm_pick
     lsm_out_done(&job.out);
     buf_done(&job.last_key);
     free(job.inputs);
+    free(job.spared);
     lsm_schema_unref(job.schema);
     lsm_version_unref(job.version);
     return code;

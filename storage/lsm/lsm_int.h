@@ -182,6 +182,8 @@ void lsm_out_init(struct lsm_out *out, struct lsm_node *node, const struct kv_sc
                   uint32_t block_bytes, uint64_t run);
 int lsm_out_add(struct task *task, struct lsm_out *out, const struct sst_row *row,
                 struct err *err) MUST_CHECK;
+/* The next row begins a new file. */
+int lsm_out_cut(struct task *task, struct lsm_out *out, struct err *err) MUST_CHECK;
 /* Finishes the last file and syncs the directory. */
 int lsm_out_finish(struct task *task, struct lsm_out *out, struct err *err) MUST_CHECK;
 /* Removes what was written. */

@@ -64,6 +64,11 @@ static int end_file(struct task *task, struct lsm_out *out, struct err *err)
     return 0;
 }
 
+int lsm_out_cut(struct task *task, struct lsm_out *out, struct err *err)
+{
+    return out->builder ? end_file(task, out, err) : 0;
+}
+
 int lsm_out_add(struct task *task, struct lsm_out *out, const struct sst_row *row, struct err *err)
 {
     if (out->builder && sst_builder_bytes(out->builder) >= out->node->config.file_bytes_max &&

@@ -256,6 +256,45 @@ static void body_bulk(struct task *task, void *arg)
     arena_done(&arena);
 }
 
+/* Runs join the last one at both ends: the files between are spared, and must not be spanned. */
+static void body_spared(struct task *task, void *arg)
+{
+    struct err err;
+    struct lsm_node *node;
+    struct row_of r = {0};
+    open_in(task, "n", &node);
+    struct lsm *lsm = lsm_create(node, task_core(task), (struct tablet_id){1, 0}, 1, &schema);
+    fill(lsm, 0, 30000, 5, 1);
+    rt_ok(lsm_flush(task, lsm, &err), &err);
+    rt_ok(lsm_compact(task, lsm, &err), &err);
+    struct lsm_stats before, after;
+    lsm_stats_get(lsm, &before);
+    rt_check(before.runs == 1 && before.files >= 4);
+    static const int64_t spans[3][2] = {{0, 3000}, {27000, 30000}, {500, 2500}};
+    for (int i = 0; i < 3; i++) {
+        fill(lsm, spans[i][0], spans[i][1], 10 + (hlc_time)i, 2 + (uint64_t)i);
+        rt_ok(lsm_flush(task, lsm, &err), &err);
+    }
+    for (int i = 0; i < 1000; i++) {
+        lsm_stats_get(lsm, &after);
+        if (after.compactions > before.compactions)
+            break;
+        rt_ok(task_sleep(task, 2000000, &err), &err);
+    }
+    rt_check(after.compactions == before.compactions + 1 && after.runs == 1);
+    rt_check(after.bytes_compacted - before.bytes_compacted < before.file_bytes);
+    for (int64_t k = 0; k < 30000; k++) {
+        struct lsm_write *w = make(&r, k, 5);
+        struct lsm_version_info info;
+        rt_ok(lsm_get(task, lsm, w->key, w->key_len, 100, &info, NULL, &err), &err);
+        rt_check(info.found);
+    }
+    rt_check(count_all(task, lsm, 100) == 30000);
+    lsm_close(task, lsm);
+    lsm_node_close(task, node);
+    row_done(&r);
+}
+
 static size_t sst_count(struct task *task, const char *dir)
 {
     struct err err;
@@ -395,6 +434,10 @@ static void test_bulk(void **state)
 {
     rt_test_run(body_bulk, NULL);
 }
+static void test_spared(void **state)
+{
+    rt_test_run(body_spared, NULL);
+}
 static void test_drop(void **state)
 {
     rt_test_run(body_drop, NULL);
@@ -413,8 +456,8 @@ int main(void)
     for (int i = 0; i < 2; i++)
         columns[i].absent = datum_null((enum phys_kind)columns[i].kind);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream), cmocka_unit_test(test_bulk),  cmocka_unit_test(test_drop),
-        cmocka_unit_test(test_budget), cmocka_unit_test(test_cores),
+        cmocka_unit_test(test_stream), cmocka_unit_test(test_bulk),   cmocka_unit_test(test_spared),
+        cmocka_unit_test(test_drop),   cmocka_unit_test(test_budget), cmocka_unit_test(test_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
