@@ -546,6 +546,9 @@ static void free_hidden(struct sim_node *n)
 static void stop_node(struct sim *sim, struct sim_node *n)
 {
     sim_net_crash(n); /* what it left open */
+    /* Before the hidden core goes: a job that nobody waits for sleeps on a stack of it. */
+    for (struct list_node *e; (e = list_first(&n->events));)
+        sim_event_cancel(sim, container_of(e, struct sim_event, owner_link));
     free_hidden(n);
     runtime_join(n->runtime);
     n->runtime = NULL;
