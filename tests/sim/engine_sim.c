@@ -297,18 +297,43 @@ static void model_content(const struct world *w, uint32_t g, int t, int64_t *see
         }
 }
 
-static void verify_batch(struct world *w, struct batch *b, int64_t *seeds)
+static void verify_batch(struct world *w, struct batch *b, int64_t *seeds, int32_t *last)
 {
     for (uint32_t c = 0; c < b->n_cols; c++)
         vec_flatten(&b->cols[c], b->sel, b->n_sel, b->arena);
     for (uint32_t i = 0; i < batch_count(b); i++) {
         uint32_t row = batch_row(b, i);
         int32_t key = vec_datum(&b->cols[0], row).u.i32;
-        rt_check(key >= 0 && key < KEYS && seeds[key] >= 0);
+        rt_check(key > *last && key < KEYS && seeds[key] >= 0);
+        *last = key;
         rt_check(row_is(b, row, (uint32_t)seeds[key]));
         seeds[key] = -2; /* seen */
         w->verified_rows++;
     }
+}
+
+static void verify_points(struct world *w, struct task *task, struct lsm *lsm, const int64_t *seeds)
+{
+    struct err err;
+    struct buf key = {0}, row = {0};
+    for (int i = 0; i < 30; i++) {
+        uint16_t k = (uint16_t)prng_below(&w->prng, KEYS);
+        struct lsm_version_info info;
+        make_key(k, &key);
+        buf_reset(&row);
+        int code = lsm_get(task, lsm, key.data, (uint32_t)key.len, w->now, &info, &row, &err);
+        if (code) {
+            rt_check(code != ERR_DATA_CORRUPTED || w->damaged_sst);
+            w->refused_reads++;
+            give_up(w, task);
+        }
+        rt_check((seeds[k] >= 0) == (info.found && !info.deleted));
+        struct datum d;
+        if (seeds[k] >= 0)
+            rt_check(row_find(row.data, row.len, 2, &d) == 1 && d.u.i64 == seeds[k] * 1000003);
+    }
+    buf_done(&key);
+    buf_done(&row);
 }
 
 static void verify_tablet(struct world *w, struct task *task, uint32_t g, int t)
@@ -316,7 +341,9 @@ static void verify_tablet(struct world *w, struct task *task, uint32_t g, int t)
     struct err err;
     static const uint32_t ids[3] = {1, 2, 3};
     int64_t seeds[KEYS];
+    int32_t last = -1;
     model_content(w, g, t, seeds);
+    verify_points(w, task, w->tablets[g][t], seeds);
     uint32_t group = g;
     struct kv_schema schema = schema_of(g * 10 + (uint64_t)t, &group);
     struct lsm_scan_spec spec = {
@@ -330,7 +357,7 @@ static void verify_tablet(struct world *w, struct task *task, uint32_t g, int t)
         code = lsm_scan_next(task, scan, BATCH_ROWS, NULL, &b, &err);
         if (code || !b)
             break;
-        verify_batch(w, b, seeds);
+        verify_batch(w, b, seeds, &last);
         batch_destroy(b);
     }
     lsm_scan_close(scan);
