@@ -137,6 +137,12 @@ struct kv_hold {
     uint32_t group;
     uint64_t lock_epoch, incarnation;
 };
+/* A transaction whose outcome was open in a group when the statement opened it. It may have been
+ * acknowledged before; if it comes out above read_ts the statement starts again. */
+struct kv_pending {
+    uint32_t group;
+    struct kv_txn_id txn;
+};
 struct kv_read {
     struct kv_txn_id txn;
     uint8_t isolation;
@@ -147,9 +153,11 @@ struct kv_read {
     uint16_t n_void;
     uint16_t n_opened;
     uint16_t n_holds;
+    uint16_t n_pending;
     const struct kv_seq_range *voided;
     const uint32_t *opened;   /* groups that are certain at read_ts */
     const struct kv_hold *holds;
+    const struct kv_pending *pending;
     uint64_t deadline_ns;     /* local monotonic; sent as time left */
     uint8_t class_;
 };

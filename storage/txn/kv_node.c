@@ -110,6 +110,7 @@ int kv_node_start(struct task *task, struct kv *kv, struct store *store, struct 
     if (kv->n_nodes > TXN_NODES_MAX)
         return err_set(err, ERR_CONFIGURATION_LIMIT_EXCEEDED, "more than %d nodes", TXN_NODES_MAX);
     kv->store = store;
+    atomic_store(&kv->ready, true);
     txn_upkeep_start(task, kv);
     return 0;
 }

@@ -30,6 +30,7 @@ void kv_read_encode(const struct kv_read *read, struct buf *out)
     buf_put_le16(out, read->n_void);
     buf_put_le16(out, read->n_opened);
     buf_put_le16(out, read->n_holds);
+    buf_put_le16(out, read->n_pending);
     for (uint32_t i = 0; i < read->n_void; i++) {
         buf_put_le32(out, read->voided[i].from);
         buf_put_le32(out, read->voided[i].to);
@@ -40,6 +41,12 @@ void kv_read_encode(const struct kv_read *read, struct buf *out)
         buf_put_le32(out, read->holds[i].group);
         buf_put_le64(out, read->holds[i].lock_epoch);
         buf_put_le64(out, read->holds[i].incarnation);
+    }
+    for (uint32_t i = 0; i < read->n_pending; i++) {
+        buf_put_le32(out, read->pending[i].group);
+        buf_put_le32(out, read->pending[i].txn.gateway);
+        buf_put_le32(out, read->pending[i].txn.boot_epoch);
+        buf_put_le64(out, read->pending[i].txn.number);
     }
 }
 
@@ -65,7 +72,9 @@ int kv_read_decode(const uint8_t *data, size_t len, struct arena *arena, struct 
     read.n_void = buf_take_le16(&r);
     read.n_opened = buf_take_le16(&r);
     read.n_holds = buf_take_le16(&r);
-    if (buf_reader_left(&r) < 8u * read.n_void + 4u * read.n_opened + 20u * read.n_holds)
+    read.n_pending = buf_take_le16(&r);
+    if (buf_reader_left(&r) <
+        8u * read.n_void + 4u * read.n_opened + 20u * read.n_holds + 20u * read.n_pending)
         r.bad = true;
     if (!r.bad) {
         struct kv_seq_range *voided = arena_array(arena, struct kv_seq_range, read.n_void);
@@ -82,6 +91,14 @@ int kv_read_decode(const uint8_t *data, size_t len, struct arena *arena, struct 
             holds[i].lock_epoch = buf_take_le64(&r);
             holds[i].incarnation = buf_take_le64(&r);
         }
+        struct kv_pending *pending = arena_array(arena, struct kv_pending, read.n_pending);
+        for (uint32_t i = 0; i < read.n_pending; i++) {
+            pending[i].group = buf_take_le32(&r);
+            pending[i].txn.gateway = buf_take_le32(&r);
+            pending[i].txn.boot_epoch = buf_take_le32(&r);
+            pending[i].txn.number = buf_take_le64(&r);
+        }
+        read.pending = pending;
         read.voided = voided;
         read.holds = holds;
         read.opened = opened;

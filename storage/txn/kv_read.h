@@ -2,9 +2,10 @@
  *
  *   read := format(1 byte, =1) gateway boot_epoch (fixed32) number (fixed64) isolation
  *           flags(1 = has_writes) class read_ts uncertain_limit (fixed64) read_seq (fixed32)
- *           time left in ns (fixed64, 0 = none) n_void n_opened n_holds (fixed16),
+ *           time left in ns (fixed64, 0 = none) n_void n_opened n_holds n_pending (fixed16),
  *           from to (fixed32) x n_void, group (fixed32) x n_opened,
- *           group (fixed32) lock_epoch incarnation (fixed64) x n_holds
+ *           group (fixed32) lock_epoch incarnation (fixed64) x n_holds,
+ *           group gateway boot_epoch (fixed32) number (fixed64) x n_pending
  *
  * The deadline is a point on the reader's own monotonic clock (its core's); encode and decode turn
  * it into time left and back.

@@ -130,18 +130,18 @@ struct opening {
     struct kv_txn *txn;
     uint32_t group;
     hlc_time clock;
+    struct buf pending; /* see TXN_OP_OPEN */
     struct task_group *children;
 };
 
-static int open_group(struct task *task, struct kv_txn *txn, uint32_t group, hlc_time *clock,
-                      struct err *err)
+static int open_group(struct task *task, struct opening *o, struct err *err)
 {
     struct txn_call call;
     struct txn_result result = {0};
-    kv_txn_call_init(txn, NULL, TXN_OP_OPEN, group, &call);
-    int code = txn_send(task, txn->kv, &call, true, &result, err);
-    *clock = result.clock;
-    buf_done(&result.body);
+    kv_txn_call_init(o->txn, NULL, TXN_OP_OPEN, o->group, &call);
+    int code = txn_send(task, o->txn->kv, &call, true, &result, err);
+    o->clock = result.clock;
+    o->pending = result.body;
     return code;
 }
 
@@ -150,7 +150,7 @@ static void run_open(struct task *task, void *arg)
     struct opening *o = arg;
     struct err err;
     err_clear(&err);
-    if (open_group(task, o->txn, o->group, &o->clock, &err))
+    if (open_group(task, o, &err))
         task_group_fail(o->children, &err);
 }
 
@@ -160,36 +160,57 @@ static bool is_led_here(struct kv *kv, struct task *task, uint32_t group)
     return g && store_group_core(kv->store, group) == task_core(task) && g->leading;
 }
 
-/* The largest clock among the leaders of the groups: every commit acknowledged before now is at or
- * below it. */
-static int open_groups(struct task *task, struct kv_txn *txn, const uint32_t *groups, uint32_t n,
-                       hlc_time *newest, struct err *err)
+/* Asks all leaders, those elsewhere at the same time. */
+static int open_groups(struct task *task, struct kv_txn *txn, struct opening *openings, uint32_t n,
+                       struct err *err)
 {
-    struct opening openings[n + 1];
     struct task_group children;
     uint32_t remote = 0;
     int code = 0;
-    hlc_time ts = 0;
     task_group_init(&children, task_core(task));
+    for (uint32_t i = 0; i < n; i++)
+        remote += !is_led_here(txn->kv, task, openings[i].group);
     for (uint32_t i = 0; i < n; i++) {
-        openings[i] = (struct opening){.txn = txn, .group = groups[i], .children = &children};
-        remote += !is_led_here(txn->kv, task, groups[i]);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (remote > 1 && !is_led_here(txn->kv, task, groups[i]))
+        openings[i].txn = txn;
+        openings[i].children = &children;
+        if (remote > 1 && !is_led_here(txn->kv, task, openings[i].group))
             task_group_spawn(&children, task->cls, "kv_open", run_open, &openings[i]);
         else if (!code)
-            code = open_group(task, txn, groups[i], &openings[i].clock, err);
+            code = open_group(task, &openings[i], err);
     }
     if (remote > 1) {
         int child_code = task_group_wait(task, &children, code ? NULL : err);
         code = code ? code : child_code;
     }
-    for (uint32_t i = 0; i < n; i++)
-        ts = openings[i].clock > ts ? openings[i].clock : ts;
-    if (!code)
-        *newest = ts;
     return code;
+}
+
+/* A commit acknowledged before now is at or below the largest clock, if all its groups were opened;
+ * or else still without an outcome at a group that was, and then it is named in the answer, or it
+ * was resolved there, and then that group's clock is above it. */
+static void keep_opened(struct kv_txn *txn, const struct opening *openings, uint32_t n)
+{
+    bool all = n == txn->kv->n_data_groups + 1;
+    uint32_t max = 0;
+    for (uint32_t i = 0; i < n; i++)
+        max += (uint32_t)(openings[i].pending.len / 16);
+    uint32_t *opened = arena_array(&txn->arena, uint32_t, n);
+    struct kv_pending *pending = arena_array(&txn->arena, struct kv_pending, all ? 0 : max);
+    txn->n_opened = txn->n_pending = 0;
+    txn->opened = opened;
+    txn->pending = pending;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct buf *ids = &openings[i].pending;
+        if (ids->len == 1 && !all)
+            continue; /* too many to name: versions above the snapshot count as possibly past */
+        opened[txn->n_opened++] = openings[i].group;
+        for (size_t at = 0; at + 16 <= ids->len && !all; at += 16)
+            pending[txn->n_pending++] = (struct kv_pending){
+                openings[i].group,
+                {load_le32(ids->data + at), load_le32(ids->data + at + 4),
+                 load_le64(ids->data + at + 8)},
+            };
+    }
 }
 
 static void add_group(uint32_t *groups, uint32_t *n, uint32_t group)
@@ -217,14 +238,6 @@ static uint32_t list_groups(const struct kv_txn *txn, const struct kv_schema *co
     return n;
 }
 
-static void keep_opened(struct kv_txn *txn, const uint32_t *groups, uint32_t n)
-{
-    if (n == txn->n_opened && (!n || !memcmp(groups, txn->opened, n * sizeof *groups)))
-        return; /* readings of earlier statements go on pointing at it */
-    txn->opened = arena_memdup(&txn->arena, groups, (n ? n : 1) * sizeof *groups);
-    txn->n_opened = (uint16_t)n;
-}
-
 static int choose_snapshot(struct task *task, struct kv_txn *txn,
                            const struct kv_schema *const *schemas, uint32_t n_schemas,
                            struct err *err)
@@ -232,17 +245,23 @@ static int choose_snapshot(struct task *task, struct kv_txn *txn,
     uint32_t max = txn->kv->n_data_groups + 1;
     uint32_t groups[max];
     uint32_t n = list_groups(txn, schemas, n_schemas, groups, max);
-    hlc_time ts = 0;
-    int code = n ? open_groups(task, txn, groups, n, &ts, err) : 0;
-    if (code)
-        return code;
-    if (!n)
-        ts = hlc_now(txn->kv->hlc);
-    txn->read_ts = ts > txn->read_ts_min ? ts : txn->read_ts_min;
-    if (!txn->oldest_ts)
-        txn->oldest_ts = txn->read_ts;
-    keep_opened(txn, groups, n);
-    return 0;
+    struct opening openings[max];
+    memset(openings, 0, n * sizeof *openings);
+    for (uint32_t i = 0; i < n; i++)
+        openings[i].group = groups[i];
+    int code = n ? open_groups(task, txn, openings, n, err) : 0;
+    if (!code) {
+        hlc_time ts = n ? txn->read_ts_min : hlc_now(txn->kv->hlc);
+        for (uint32_t i = 0; i < n; i++)
+            ts = openings[i].clock > ts ? openings[i].clock : ts;
+        txn->read_ts = ts;
+        if (!txn->oldest_ts)
+            txn->oldest_ts = ts;
+        keep_opened(txn, openings, n);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        buf_done(&openings[i].pending);
+    return code;
 }
 
 /* The locks as they are now; readings made before keep their own list. */
@@ -271,6 +290,8 @@ static void fill_read(struct kv_txn *txn, uint32_t read_seq, struct kv_read *rea
         .read_seq = read_seq,
         .n_void = txn->n_void,
         .n_opened = txn->n_opened,
+        .n_pending = txn->n_pending,
+        .pending = txn->pending,
         .voided = txn->voided,
         .opened = txn->opened,
         .deadline_ns = txn->options.deadline_ns,

@@ -95,6 +95,7 @@ struct lock_txn {
     uint8_t isolation;
     uint8_t phase; /* enum lock_phase */
     bool recovering;
+    bool one_group;    /* published by a one-group commit: its outcome has that very timestamp */
     bool foreign_dead; /* its gateway was seen dead once: dropped at the next look */
     uint32_t epoch;    /* staging epoch once published */
     uint32_t anchor_group;

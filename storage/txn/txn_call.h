@@ -14,7 +14,8 @@
  *    104  u16 n_void    106  u16 zero      108  u32 from, u32 to x n_void, then the body
  *
  * Bodies:
- *     OPEN     nothing
+ *     OPEN     nothing. Answer: transactions prepared there without an outcome (u32 u32 u64 each);
+ *              one byte: too many to name
  *     WRITE    storage, version (varints) write op, wait (u8) n_rows (varint);
  *              shard (varint) key data (sized) x n.            Answer: u8 result x n
  *     LOCK     storage, version, mode, wait, n_rows; shard key x n.

@@ -256,6 +256,27 @@ static int eval_propose(struct task *task, struct txn_group *g, const struct txn
     return code;
 }
 
+/* The clock, and who is prepared here without an outcome: an acknowledged one may come out above
+ * the statement's timestamp, and be resolved before the statement's scan could meet its rows. */
+static void eval_open(struct txn_group *g, struct txn_result *result)
+{
+    uint32_t n = 0;
+    result->clock = hlc_now(g->kv->hlc);
+    for (size_t i = 0; g->locks.prepared_count && i < g->locks.txns.entry_count; i++) {
+        const struct lock_txn *txn = g->locks.txns.entries[i].value;
+        if (!txn || txn->phase == LOCK_ACTIVE || txn->one_group)
+            continue;
+        if (++n > TXN_OPEN_PENDING) { /* too many to name: the group does not count as opened */
+            buf_reset(&result->body);
+            buf_put_u8(&result->body, 0);
+            return;
+        }
+        buf_put_le32(&result->body, txn->id.gateway);
+        buf_put_le32(&result->body, txn->id.boot_epoch);
+        buf_put_le64(&result->body, txn->id.number);
+    }
+}
+
 static void eval_look(struct txn_group *g, const struct txn_call *call, struct txn_result *result)
 {
     struct txn_answer answer = {.verdict = TXN_NONE};
@@ -292,7 +313,7 @@ static int dispatch_call(struct task *task, struct txn_group *g, const struct tx
 {
     switch ((enum txn_op)call->op) {
     case TXN_OP_OPEN:
-        result->clock = hlc_now(g->kv->hlc);
+        eval_open(g, result);
         return 0;
     case TXN_OP_WRITE:
         return txn_eval_write(task, g, call, result, err);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "storage/txn/txn_int.h"
 
 static void wake_waiter(struct lock_waiter *waiter)
@@ -31,6 +32,8 @@ struct txn_group *txn_group_create(struct kv *kv, struct group *group)
 
 static void drop_reads(struct txn_group *g)
 {
+    free(g->outcomes);
+    g->outcomes = NULL;
     if (g->reads) {
         read_cache_done(g->reads);
         free(g->reads);
@@ -57,12 +60,39 @@ static void end_txn(struct txn_group *g, const struct kv_txn_id *id, hlc_time ou
     lock_txn_end(&g->locks, txn, ERR_SERIALIZATION_FAILURE);
 }
 
+static struct txn_outcome *outcome_slot(const struct txn_group *g, const struct kv_txn_id *txn)
+{
+    return &g->outcomes[hash_bytes(txn, sizeof *txn, 0) % TXN_OUTCOMES];
+}
+
+static void keep_outcome(struct txn_group *g, const struct kv_txn_id *txn, hlc_time ts)
+{
+    if (!g->outcomes && !(g->outcomes = calloc(TXN_OUTCOMES, sizeof *g->outcomes)))
+        abort();
+    *outcome_slot(g, txn) = (struct txn_outcome){*txn, ts};
+}
+
+bool txn_group_outcome(const struct txn_group *g, const struct kv_txn_id *txn, hlc_time *ts)
+{
+    struct txn_answer answer;
+    if (g->outcomes && kv_txn_id_equal(&outcome_slot(g, txn)->txn, txn)) {
+        *ts = outcome_slot(g, txn)->ts;
+        return true;
+    }
+    if (!txn_state_outcome(g->group, txn, 0, &answer))
+        return false;
+    *ts = answer.verdict == TXN_COMMITTED ? answer.ts : 0;
+    return true;
+}
+
 static void follow_finish(void *arg, const struct txn_finish *finish, bool taken)
 {
     struct txn_group *g = arg;
     hlc_time ts = finish->outcome == TXN_COMMITTED ? finish->ts : 0;
     if (ts)
         hlc_merge_trusted(g->kv->hlc, ts);
+    if (g->leading && finish->what == TXN_RESOLVE && taken)
+        keep_outcome(g, &finish->txn, ts);
     if (g->leading && finish->what == TXN_RESOLVE && (taken || finish->outcome == TXN_ABORTED))
         end_txn(g, &finish->txn, ts, !taken);
 }

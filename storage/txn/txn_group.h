@@ -31,6 +31,14 @@
 #include "storage/txn/txn_apply.h"
 #include "storage/txn/txn_call.h"
 
+enum { TXN_OUTCOMES = 4096, TXN_OPEN_PENDING = 64 };
+
+/* Outcome of a prepared transaction, as resolved under this leadership. */
+struct txn_outcome {
+    struct kv_txn_id txn;
+    hlc_time ts; /* 0 = aborted */
+};
+
 struct txn_group {
     struct kv *kv;
     struct group *group;
@@ -39,7 +47,8 @@ struct txn_group {
     struct lock_table locks;
     struct read_cache *reads; /* NULL until something is read */
     hlc_time read_floor;
-    raft_index gc_applied; /* applied index when the GC threshold was last moved */
+    struct txn_outcome *outcomes; /* by hash, the later one stays; NULL until there is one */
+    raft_index gc_applied;        /* applied index when the GC threshold was last moved */
     bool upkeep_running;
 };
 
@@ -63,6 +72,10 @@ void txn_group_note_read(struct txn_group *g, uint64_t storage, uint16_t shard,
                          const struct kv_span *span, hlc_time ts, const struct kv_txn_id *reader);
 /* Above every read, applied or prepared timestamp here. */
 hlc_time txn_group_choose_ts(struct txn_group *g);
+
+/* What became of a transaction that was prepared here. False: not known any more. *ts 0 = aborted.
+ */
+bool txn_group_outcome(const struct txn_group *g, const struct kv_txn_id *txn, hlc_time *ts);
 
 /* Proposes and waits for the end (not cancelable: the entry is on its way). `command` is kept until
  * it returns. status: OK (answer decoded), ELSEWHERE, BUSY, UNSURE; FAILED with err when the disk

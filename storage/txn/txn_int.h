@@ -72,6 +72,7 @@ struct kv {
     /* By id; each is written by the group's core while the store opens. */
     _Atomic(struct txn_group *) groups[PLACE_DATA_GROUPS_MAX + 2];
     _Atomic uint32_t generations[PLACE_DATA_GROUPS_MAX + 2]; /* of the groups' spans, as heard */
+    _Atomic bool ready; /* the store stands: requests are served */
     _Atomic bool stopping;
     _Atomic uint32_t background;                        /* fibers of ours that still run */
     _Atomic uint64_t oldest_read[TXN_NODES_MAX + 1];    /* by node: its report */
@@ -130,6 +131,8 @@ struct kv_txn {
     const struct kv_seq_range *voided;
     uint16_t n_opened;
     const uint32_t *opened;
+    uint16_t n_pending;
+    const struct kv_pending *pending;
     struct kv_private *privates;
     struct list_node link; /* of the core's */
 };

@@ -5,7 +5,9 @@
 
 struct txn_group *txn_local_group(struct kv *kv, uint32_t id)
 {
-    return id <= PLACE_DATA_GROUPS_MAX + 1 ? atomic_load(&kv->groups[id]) : NULL;
+    if (!atomic_load(&kv->ready) || id > PLACE_DATA_GROUPS_MAX + 1)
+        return NULL; /* requests come as soon as the groups are there, before kv_node_start */
+    return atomic_load(&kv->groups[id]);
 }
 
 struct kv_core *kv_core_of(struct kv *kv, struct task *task)

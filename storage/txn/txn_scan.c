@@ -175,6 +175,26 @@ static int check_serving(struct task *task, struct txn_group *g, const struct kv
     }
 }
 
+/* What was without an outcome here when the statement opened the group and has one since: rows up
+ * to there may have been acknowledged before the statement. Whoever is still without one has no
+ * rows in the spans, or they were waited for. */
+static hlc_time raise_limit(const struct txn_group *g, const struct kv_read *read, hlc_time limit)
+{
+    for (uint32_t i = 0; i < read->n_pending; i++) {
+        const struct kv_pending *p = &read->pending[i];
+        hlc_time ts;
+        if (p->group != group_id(g->group))
+            continue;
+        const struct lock_txn *txn = lock_table_txn(&g->locks, &p->txn);
+        if (txn && txn->phase != LOCK_ACTIVE)
+            continue;
+        if (!txn_group_outcome(g, &p->txn, &ts))
+            ts = read->uncertain_limit; /* forgotten here: within the clocks' offset */
+        limit = ts > limit ? ts : limit;
+    }
+    return limit;
+}
+
 /* Own rows that are gone must not look as if they had never been written. */
 static bool has_locks(const struct txn_group *g, const struct kv_read *read,
                       const struct kv_hold *hold)
@@ -194,7 +214,7 @@ static void pin_rows(struct txn_scan *scan, struct txn_group *g, const struct kv
 }
 
 static int open_lsm(struct task *task, struct txn_scan *scan, const struct kv_read *read,
-                    bool certain, struct err *err)
+                    hlc_time limit, struct err *err)
 {
     const struct txn_scan_spec *spec = &scan->spec;
     bool merged = scan->n_own > 0;
@@ -212,8 +232,7 @@ static int open_lsm(struct task *task, struct txn_scan *scan, const struct kv_re
         .with_span = spec->with_span || merged,
         .reverse = spec->reverse,
         .ts = read->read_ts,
-        .uncertain_limit =
-            certain || read->uncertain_limit <= read->read_ts ? 0 : read->uncertain_limit,
+        .uncertain_limit = limit > read->read_ts ? limit : 0,
     };
     if (!scan->snapshot)
         return 0;
@@ -252,6 +271,7 @@ int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *
                            spec->shard); /* a wait may have seen it dropped */
     if (hold && !has_locks(g, read, hold))
         return txn_fail_locks_lost(result, err);
+    limit = raise_limit(g, read, limit);
     struct txn_scan *scan = create_scan(spec);
     pin_rows(scan, g, read, lsm);
     if (!txn_group_is_leading(g, term) || !txn_is_serving(g, result)) {
@@ -260,7 +280,7 @@ int txn_scan_open(struct task *task, struct txn_group *g, const struct kv_read *
         txn_scan_close(scan);
         return 0;
     }
-    code = open_lsm(task, scan, read, certain, err);
+    code = open_lsm(task, scan, read, limit, err);
     if (code) {
         txn_scan_close(scan);
         return code;

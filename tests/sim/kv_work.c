@@ -27,6 +27,7 @@ struct op {
     uint8_t state;
     bool noted; /* left a row in a table of one group too */
     int64_t from, to, amount;
+    hlc_time commit_ts;
 };
 
 /* A table made by the work itself, with bulk rows. */
@@ -61,6 +62,7 @@ struct client {
     uint32_t *running; /* the same */
     struct task *task;
     struct err err;
+    hlc_time commit_ts; /* of the last commit */
 };
 
 void kv_work_fail(struct kv_work *w, const char *fmt, ...)
@@ -131,7 +133,7 @@ static uint8_t finish(struct client *c, struct kv_txn *txn, int code, const char
         c->result->aborted++;
         return OP_ABORTED;
     }
-    code = kv_commit(c->task, txn, NULL, &c->err);
+    code = kv_commit(c->task, txn, &c->commit_ts, &c->err);
     if (!code) {
         c->result->committed++;
         return OP_COMMITTED;
@@ -260,6 +262,7 @@ static void do_transfer(struct client *c)
         return;
     }
     op->state = finish(c, txn, code, "transfer");
+    op->commit_ts = c->commit_ts;
     if (op->state == OP_COMMITTED)
         c->w->last_acked = id + 1;
 }
@@ -345,7 +348,10 @@ static void look_up(struct client *c, int64_t id)
     if (!code)
         code = kv_rows_read(c->task, c->kv, txn, &read, &query, &rows, &c->err);
     if (!code && rows.n != 1)
-        kv_work_fail(w, "transfer %lld was acknowledged and is not seen", (long long)id);
+        kv_work_fail(w, "transfer %lld was acknowledged at %llu and is not seen in %llu at %llu%s",
+                     (long long)id, (unsigned long long)w->ops[id].commit_ts,
+                     (unsigned long long)t->schema.id, (unsigned long long)read.read_ts,
+                     opened ? "" : " (a group not opened)");
     c->result->reads += !code;
     if (code)
         judge_error(c, code, "look up");

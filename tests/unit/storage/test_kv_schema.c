@@ -11,7 +11,6 @@
 #include "storage/txn/kv_read.h"
 #include "storage/txn/kv_schema.h"
 
-
 enum { FROZEN_SHARD = 0 };
 
 /* (a text desc, b int4, c int8 default 42, d numeric(9,2)); key (a, b) */
@@ -171,6 +170,7 @@ static void test_reading(void **state)
     struct kv_seq_range voided[] = {{3, 9}};
     uint32_t opened[] = {2, 4};
     struct kv_hold holds[] = {{2, 7, 8}};
+    struct kv_pending pending[] = {{3, {4, 5, 6}}, {2, {1, 2, 9}}};
     arena_init(&arena, NULL);
     struct kv_read read = {.txn = {1, 2, 3},
                            .isolation = KV_REPEATABLE_READ,
@@ -184,6 +184,8 @@ static void test_reading(void **state)
                            .opened = opened,
                            .n_holds = 1,
                            .holds = holds,
+                           .n_pending = 2,
+                           .pending = pending,
                            .class_ = 2};
     kv_read_encode(&read, &bytes);
     assert_int_equal(kv_read_decode(bytes.data, bytes.len, &arena, &back, NULL), 0);
@@ -194,6 +196,9 @@ static void test_reading(void **state)
     assert_true(kv_read_is_opened(&back, 4) && !kv_read_is_opened(&back, 3));
     assert_int_equal(kv_read_hold(&back, 2)->incarnation, 8);
     assert_null(kv_read_hold(&back, 4));
+    assert_int_equal(back.n_pending, 2);
+    assert_int_equal(back.pending[0].group, 3);
+    assert_true(kv_txn_id_equal(&back.pending[1].txn, &pending[1].txn));
     for (size_t len = 0; len < bytes.len; len++)
         assert_int_not_equal(kv_read_decode(bytes.data, len, &arena, &back, NULL), 0);
     buf_done(&bytes);
