@@ -235,6 +235,10 @@ static struct later *later_of(struct world *w, uint32_t i)
 static void boot_later(struct sim *sim, void *arg)
 {
     struct later *l = arg;
+    if (sim_node_state(sim, l->i) == SIM_UP && l->w->nodes[l->i].stop) {
+        sim_after(sim, 200 * SIM_MS, boot_later, l); /* it is still closing */
+        return;
+    }
     if (sim_node_state(sim, l->i) != SIM_UP)
         boot(l->w, l->i);
     free(l);
