@@ -201,7 +201,11 @@ int op_next(struct op *op, uint32_t rows_max, struct batch **out, struct err *er
     bool timing = x->env.timing;
     uint64_t start = timing ? env_mono_ns(x->env.task->env) : 0;
     task_tick(x->env.task, 10);
-    int rc = pull(op, rows_max, out, err);
+    *out = NULL;
+    int rc = task_check(x->env.task, err); /* cancelled, or out of time */
+    if (rc)
+        return rc;
+    rc = pull(op, rows_max, out, err);
     op->actual.executed = true;
     op->actual.batches++;
     if (*out)
