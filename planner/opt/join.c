@@ -99,9 +99,11 @@ static int plan_leaf(struct planner *p, struct rel *rel, struct expr **terms, ui
         renamed->n_order = 0;
         n = renamed;
     }
-    n->outs = arena_array(p->arena, struct expr *, rel->n_columns + 1);
-    n->n_outs = rel->n_columns;
-    for (uint32_t i = 0; i < rel->n_columns; i++)
+    /* A view's system columns have no column of its query behind them. */
+    uint32_t n_outs = rel->kind == REL_SUBQUERY && n->n_outs < rel->n_columns ? n->n_outs : rel->n_columns;
+    n->outs = arena_array(p->arena, struct expr *, n_outs + 1);
+    n->n_outs = n_outs;
+    for (uint32_t i = 0; i < n_outs; i++)
         n->outs[i] = expr_column(p->arena, rel->number, i, rel->columns[i].type, rel->columns[i].typmod);
     out->node = node_filter(p, n, terms, n_terms);
     return 0;
