@@ -212,8 +212,11 @@ int op_next(struct op *op, uint32_t rows_max, struct batch **out, struct err *er
         op->actual.rows += batch_count(*out);
     if (timing)
         op->actual.time_ns += env_mono_ns(x->env.task->env) - start;
-    if (rc == 0 && x->env.account && x->env.account->over_limit)
+    if (rc == 0 && x->env.account && x->env.account->over_limit) {
+        batch_destroy(*out);
+        *out = NULL;
         return exec_no_memory(x, "a query", err);
+    }
     return rc;
 }
 
