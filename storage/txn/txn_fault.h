@@ -17,7 +17,7 @@ enum txn_fault {
         1 << 8, /* commit and prepare do not ask whether the locks still stand */
     TXN_FAULT_NEWER_UNCHECKED = 1 << 9, /* a lock does not look for newer versions */
     TXN_FAULT_NO_RESTART =
-        1 << 10, /* a prepared row below T whose outcome is above T is passed over */
+        1 << 10, /* who was prepared below T and came out above it is passed over */
     TXN_FAULT_PREPARED_DROPPED = 1 << 13, /* a new leader forgets prepared locks */
     TXN_FAULT_VOID_KEPT = 1 << 14,        /* rolled back rows are committed */
 };

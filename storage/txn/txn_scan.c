@@ -180,6 +180,8 @@ static int check_serving(struct task *task, struct txn_group *g, const struct kv
  * rows in the spans, or they were waited for. */
 static hlc_time raise_limit(const struct txn_group *g, const struct kv_read *read, hlc_time limit)
 {
+    if (g->kv->faults & TXN_FAULT_NO_RESTART)
+        return limit;
     for (uint32_t i = 0; i < read->n_pending; i++) {
         const struct kv_pending *p = &read->pending[i];
         hlc_time ts;
