@@ -111,7 +111,7 @@ static int stop_server(void **state)
 
 struct client {
     int fd;
-    struct buf out;
+    struct buf out, said;
     uint32_t pid, secret;
 };
 
@@ -130,6 +130,7 @@ static void client_close(struct client *c)
 {
     close(c->fd);
     buf_done(&c->out);
+    buf_done(&c->said);
 }
 
 static void client_send(struct client *c, const void *data, size_t len)
@@ -228,9 +229,9 @@ static void describe_message(char type, const uint8_t *body, size_t len, struct 
 
 /* Messages up to one of type `last`, as words: "T D:1 C:SELECT_1 Z:I". "EOF" when the server
  * closed. */
-static char *read_until(struct client *c, char last)
+static char *read_until_into(struct client *c, char last, struct buf *out)
 {
-    static struct buf text;
+    struct buf text = *out;
     buf_reset(&text);
     char type = 0;
     while (type != last) {
@@ -253,7 +254,14 @@ static char *read_until(struct client *c, char last)
         free(body);
     }
     text.len -= text.len > 0;
-    return (char *)buf_text(&text);
+    *out = text;
+    return (char *)buf_text(out);
+}
+
+/* The same in the client's own buffer: valid until its next read. */
+static char *read_until(struct client *c, char last)
+{
+    return read_until_into(c, last, &c->said);
 }
 
 static void client_start(struct client *c)
