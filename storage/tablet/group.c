@@ -326,8 +326,8 @@ bool group_lease_ok(struct group *group)
     if (!group_is_leader(group) || hlc_is_fenced(&group->store->hlc))
         return false;
     bool ok = raft_lease_ok(group->raft, store_now_us(group->store));
-    /* A group gone quiet let its lease run out: a round from now it has one again. A group of one keeps its lease, but its read
-     * limit stands still until it is woken. */
+    /* A group gone quiet let its lease run out: a round from now it has one again. A group of one
+     * keeps its lease, but its read limit stands still until it is woken. */
     if (raft_deadline_us(group->raft) == RAFT_NEVER)
         group_wake_up(group);
     return ok;
